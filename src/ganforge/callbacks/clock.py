@@ -1,0 +1,45 @@
+"""When something is due, in images seen."""
+
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+
+class Periodic(Callback):
+    """Calls `due` after the rounds in which the clock passes a multiple of `every` images, and once at the end."""
+
+    def __init__(self, every: int) -> None:
+        if every < 1:
+            raise ValueError(f"{type(self).__name__} must be due every 1 or more images, got {every}")
+        self.every = every
+        self.last = 0
+
+    def due(self, trainer: Trainer, module: LightningModule) -> None:
+        raise AssertionError("a subclass says what is due")
+
+    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.last = module.images_seen
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        if module.images_seen // self.every > self.last // self.every:
+            self._fire(trainer, module)
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if module.images_seen > self.last:
+            self._fire(trainer, module)
+
+    def _fire(self, trainer: Trainer, module: LightningModule) -> None:
+        self.last = module.images_seen
+        self.due(trainer, module)
+
+
+class Budget(Callback):
+    """Ends training when the discriminator has seen `images` real images."""
+
+    def __init__(self, images: int) -> None:
+        if images < 1:
+            raise ValueError(f"images={images}: the budget must be at least one image")
+        self.images = images
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        trainer.should_stop = module.images_seen >= self.images

@@ -1,0 +1,135 @@
+"""Scores of the averaged generator against held-out images, with the stamp that says what they measured."""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+
+from ganforge.artifacts.images import to_uint8
+from ganforge.artifacts.records import append_line
+from ganforge.artifacts.tensors import Cache
+from ganforge.callbacks.clock import Periodic
+from ganforge.interfaces import Batch, FeatureExtractor
+from ganforge.metrics.features import Features
+from ganforge.metrics.fingerprint import fingerprint
+from ganforge.randomness import derived_generator
+
+BLOCK = 250
+
+
+class Evaluation(Periodic):
+    """Draws `images` fakes from latents that depend on `seed` alone and appends their scores to `metrics.jsonl`.
+
+    Before training it scores as many real training images in the same way: what a perfect generator would get, which
+    no FID of a finite set puts at zero. `scores` are built with the real held-out `Features` and fed with
+    `features=` and `logits=`. Every rank draws its share of the fakes; rank 0 scores them together.
+    """
+
+    def __init__(
+        self,
+        every: int,
+        extractor: FeatureExtractor,
+        scores: Mapping[str, Callable[[Features], Metric]],
+        images: int,
+        seed: int,
+        sample_from: Literal["ema", "live"],
+        run_folder: str,
+        cache: str,
+    ) -> None:
+        super().__init__(every)
+        if images < 10:
+            raise ValueError(f"metrics.images must be at least 10 for scores to mean anything, got {images}")
+        self.extractor, self.score_factories = extractor, dict(scores)
+        self.images, self.seed, self.sample_from = images, seed, sample_from
+        self.records = Path(run_folder) / "metrics.jsonl"
+        self.cache = Cache(Path(cache))
+
+    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+        super().on_fit_start(trainer, module)
+        data = trainer.datamodule
+        if trainer.is_global_zero:
+            self._learn_the_real(data)
+        trainer.strategy.barrier()
+        if not trainer.is_global_zero:
+            self._learn_the_real(data)
+
+    def _learn_the_real(self, data: Any) -> None:
+        train, held_out = data.train_split, data.held_out_split
+        self.extractor.prepare(train, held_out, self.cache)
+        described = self.extractor.describe()
+        comparison = train.images[: self.images]
+        identity = fingerprint(held_out.images, str(described["extractor"]))
+        real = self._real_features("held-out", held_out, identity)
+        self.collection = MetricCollection({name: make(real) for name, make in self.score_factories.items()})
+        data_hash = fingerprint(held_out.images)
+        self.stamp: dict[str, Any] = {
+            **described,
+            "data": f"{data.name}:{data_hash}",
+            "split": data.split_name,
+            "real_images": len(held_out.images),
+            "fake_images": self.images,
+            "image_size": held_out.images.shape[-1],
+            "weights": self.sample_from,
+            "seed": self.seed,
+            "versions": {name: version(name) for name in ("ganforge", "torch", "torchmetrics")},
+        }
+        train_key = fingerprint(comparison, str(described["extractor"]))
+        self.real_scores = self.score(self._real_features("train", Batch(comparison), train_key))
+        self.real_count = len(comparison)
+
+    def _real_features(self, split: str, batch: Batch, identity: str) -> Features:
+        def compute() -> dict[str, Tensor]:
+            features, logits = self.features(batch.images.split(BLOCK))
+            return {"features": features, "logits": logits}
+
+        tensors = self.cache(f"real-{self.extractor.name}-{split}-{identity}", compute)
+        return Features(tensors["features"], tensors["logits"], batch.labels)
+
+    def features(self, blocks: Any) -> tuple[Tensor, Tensor]:
+        """What the extractor says of blocks of uint8 images, gathered in main memory."""
+        pairs = [self.extractor(block) for block in blocks]
+        return torch.cat([features.cpu() for features, _ in pairs]), torch.cat([logits.cpu() for _, logits in pairs])
+
+    def score(self, fake: Features) -> dict[str, float]:
+        """Every score by its full name, e.g. `fid_classifier`."""
+        self.collection.reset()
+        self.collection.update(features=fake.features, logits=fake.logits)
+        return {f"{name}_{self.extractor.name}": value.item() for name, value in self.collection.compute().items()}
+
+    def due(self, trainer: Trainer, module: LightningModule) -> None:
+        features, logits = self._fakes(trainer, module)
+        scores = self.score(Features(features, logits)) if trainer.is_global_zero else {}
+        module.scores = trainer.strategy.broadcast(scores)
+        for logger in trainer.loggers:
+            logger.log_metrics({f"scores/{name}": value for name, value in scores.items()}, module.images_seen)
+        if trainer.is_global_zero:
+            append_line(
+                self.records,
+                {
+                    "images_seen": module.images_seen,
+                    "scores": module.scores,
+                    "real": {"images": self.real_count, "scores": self.real_scores},
+                    "stamp": self.stamp,
+                },
+            )
+
+    def _fakes(self, trainer: Trainer, module: LightningModule) -> tuple[Tensor, Tensor]:
+        """Features and logits of all fakes on every rank, in the order of their latents."""
+        ranks, rank = trainer.world_size, trainer.global_rank
+        latents = module.latent.sample(self.images, generator=derived_generator("evaluation", self.seed))
+        padded = latents[torch.arange(-(-self.images // ranks) * ranks) % self.images]
+        mine = padded[rank::ranks]
+        features, logits = self.features(
+            to_uint8(module.images_from(block, self.sample_from)) for block in mine.split(BLOCK)
+        )
+        if ranks > 1:
+            features, logits = (
+                trainer.strategy.all_gather(tensor.to(module.device)).transpose(0, 1).flatten(0, 1)[: self.images].cpu()
+                for tensor in (features, logits)
+            )
+        return features, logits

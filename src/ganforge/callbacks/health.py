@@ -1,0 +1,30 @@
+"""Stops a run that can no longer learn anything."""
+
+from lightning import LightningModule, Trainer
+
+from ganforge.callbacks.clock import Periodic
+
+
+class Diverged(ValueError):
+    """A loss or a weight is not a finite number any more."""
+
+
+def refuse_divergence(module: LightningModule) -> None:
+    """Raises `Diverged` if a term of either player, or a weight, is NaN or infinite; waits for the device."""
+    for name, value in module.observed.items():
+        if not value.isfinite().all():
+            player, _, term = name.partition("/")
+            raise Diverged(
+                f"{player}: the term {term} is {value.item()} after {module.images_seen:,} images. "
+                "Lower the learning rates, clip gradients (trainer.gradient_clip_val=) or add a penalty"
+            )
+    for name, weight in module.named_parameters():
+        if not weight.isfinite().all():
+            raise Diverged(f"the weight {name} is not finite after {module.images_seen:,} images")
+
+
+class Health(Periodic):
+    """Looks for divergence every `every` images, and once at the end."""
+
+    def due(self, trainer: Trainer, module: LightningModule) -> None:
+        refuse_divergence(module)

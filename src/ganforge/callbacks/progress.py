@@ -1,0 +1,77 @@
+"""The progress of a run on the terminal, counted in images."""
+
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from ganforge.callbacks.clock import Periodic
+
+
+class ImagesPerSecond(ProgressColumn):
+    """The recent rate, in images per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f}/s", style="cyan")
+
+
+class ProgressBar(Periodic):
+    """Rate, time left, both players' losses and the last monitored score; plain lines where nobody watches."""
+
+    def __init__(self, every: int, images: int, monitor: str | None) -> None:
+        super().__init__(every)
+        self.images, self.monitor = images, monitor
+        self.console = Console(highlight=False)
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        self.progress = Progress(
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} images"),
+            BarColumn(bar_width=12),
+            ImagesPerSecond(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.description}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+            speed_estimate_period=10,
+        )
+        self.task = self.progress.add_task("", total=self.images, completed=module.images_seen)
+        self.progress.start()
+
+    def due(self, trainer: Trainer, module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            done = min(module.images_seen, self.images)
+            self.progress.update(self.task, completed=done, description=self._description(module))
+
+    def _description(self, module: LightningModule) -> str:
+        losses = {"discriminator": 0.0, "generator": 0.0}
+        for name, value in module.observed.items():
+            player = name.split("/")[0]
+            if player in losses:
+                losses[player] += value.item()
+        text = f"D {losses['discriminator']:.2f} G {losses['generator']:.2f}"
+        if self.monitor in module.scores:
+            text += f" {self.monitor.split('_')[0]} {module.scores[self.monitor]:.4g}"
+        return text
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        super().on_train_end(trainer, module)
+        self._stop(trainer)
+
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        self._stop(trainer)
+
+    def _stop(self, trainer: Trainer) -> None:
+        if trainer.is_global_zero and hasattr(self, "progress"):
+            self.progress.stop()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the console, which no other process can use."""
+        return {name: value for name, value in self.__dict__.items() if name != "console"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.console = Console(highlight=False)

@@ -1,0 +1,172 @@
+"""Images that live in memory as one tensor, and the order in which a discriminator sees them."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.nn import functional as F
+
+from ganforge.interfaces import Batch
+from ganforge.randomness import derived_generator
+
+
+class ShuffledStream:
+    """An endless concatenation of permutations of `length` items; any stretch is a pure function of (seed, place)."""
+
+    def __init__(self, length: int, seed: int) -> None:
+        self.length = length
+        self.seed = seed
+        self._epoch, self._permutation = -1, torch.empty(0, dtype=torch.long)
+
+    def take(self, start: int, count: int) -> Tensor:
+        """The item numbers at places start .. start + count - 1."""
+        parts = []
+        while count:
+            epoch, offset = divmod(start, self.length)
+            parts.append(self._epoch_order(epoch)[offset : offset + count])
+            start += len(parts[-1])
+            count -= len(parts[-1])
+        return torch.cat(parts)
+
+    def _epoch_order(self, epoch: int) -> Tensor:
+        if epoch != self._epoch:
+            generator = derived_generator("order", self.seed, epoch)
+            self._epoch, self._permutation = epoch, torch.randperm(self.length, generator=generator)
+        return self._permutation
+
+
+class RoundLoader:
+    """Endless batches for one rank, each with the real images of a whole round, from a given place in the stream.
+
+    A round has `turns` global batches of `batch_size` images; this rank gets its equal share of each.
+    """
+
+    def __init__(
+        self, split: Batch, batch_size: int, turns: int, start: int, seed: int, rank: int, ranks: int, flip: bool
+    ) -> None:
+        self.split, self.batch_size, self.turns = split, batch_size, turns
+        self.start, self.seed, self.flip = start, seed, flip
+        self.rank, self.ranks = rank, ranks
+
+    def __iter__(self) -> Iterator[Batch]:
+        stream = ShuffledStream(len(self.split.images), self.seed)
+        images_per_round = self.turns * self.batch_size
+        place = self.start
+        while True:
+            everyone = stream.take(place, images_per_round).view(self.turns, self.ranks, -1)
+            index = everyone[:, self.rank].flatten()
+            images = self.split.images[index]
+            if self.flip:
+                generator = derived_generator("flip", self.seed, self.rank, place)
+                mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+                images = torch.where(mirrored, images.flip(-1), images)
+            yield Batch(images, self.split.labels[index] if self.split.labels is not None else None)
+            place += images_per_round
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """uint8 images (B, C, H, W) at size x size, by antialiased bilinear interpolation in blocks."""
+    if images.shape[-2:] == (size, size):
+        return images
+    blocks = [
+        F.interpolate(block.float(), (size, size), mode="bilinear", antialias=True).round().clamp(0, 255).byte()
+        for block in images.split(1000)
+    ]
+    return torch.cat(blocks)
+
+
+class InMemoryData(LightningDataModule):
+    """Training and held-out splits as uint8 tensors (N, C, H, W), batched by index and normalised on the device.
+
+    `image_size`, `channels` and `num_classes` describe the images as the networks see them; None is filled in by
+    `load_splits`. `batch_size` is the images in one turn over all ranks. The order of training images depends on
+    the run's seed; what is held out never does, so that scores compare across seeds.
+    """
+
+    name: str
+    split_name: str
+    """Which images are held out, in words, for the stamp of a score."""
+
+    def __init__(
+        self,
+        image_size: int | None,
+        channels: int | None,
+        num_classes: int | None,
+        batch_size: int,
+        seed: int,
+        flip: bool,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"data.batch_size must be at least 1, got {batch_size}")
+        if image_size is not None and image_size < 1:
+            raise ValueError(f"data.image_size must be at least 1, got {image_size}")
+        self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
+        self.batch_size, self.seed, self.flip = batch_size, seed, flip
+        self.train_split: Batch
+        self.held_out_split: Batch
+
+    @abstractmethod
+    def load(self) -> tuple[Batch, Batch]:
+        """The training and the held-out images; ValueError says which file is missing or broken."""
+
+    def load_splits(self) -> None:
+        """Read the data once, before any network is built, and refuse batches that it cannot fill."""
+        self.train_split, self.held_out_split = self.load()
+        images = self.train_split.images
+        if self.batch_size > len(images):
+            raise ValueError(
+                f"data.batch_size={self.batch_size} is larger than the training data: {self.name} has {len(images)} images"
+            )
+        if len(self.held_out_split.images) < 2:
+            raise ValueError(f"{self.name} has too few images to hold any out for the scores")
+        labels = self.train_split.labels
+        self._describe("channels", images.shape[1])
+        self._describe("image_size", images.shape[-1])
+        self._describe("num_classes", None if labels is None else int(labels.max()) + 1)
+
+    def _describe(self, fact: str, actual: int | None) -> None:
+        """Fill in what the configuration left open, and refuse what it says wrongly."""
+        stated = getattr(self, fact)
+        if stated not in (None, actual):
+            raise ValueError(f"data.{fact}={stated}, but {self.name} has {'none' if actual is None else actual}")
+        setattr(self, fact, actual)
+
+    def train_dataloader(self) -> RoundLoader:
+        system, ranks = self.trainer.lightning_module, self.trainer.world_size
+        return RoundLoader(
+            self.train_split,
+            self.batch_size,
+            turns=system.batches_per_round,
+            start=system.images_seen,
+            seed=self.seed,
+            rank=self.trainer.global_rank,
+            ranks=ranks,
+            flip=self.flip,
+        )
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        return batch._replace(images=to_unit_range(batch.images))
+
+
+def to_unit_range(images: Tensor) -> Tensor:
+    """uint8 0..255 -> float32 -1..1; floating-point images are in that range already."""
+    return images if images.is_floating_point() else images.float().div_(127.5).sub_(1)
+
+
+def held_out_order(count: int, fraction: float) -> Tensor:
+    """A shuffle of `count` items whose tail of `fraction` is to be held out, the same whatever the run's seed."""
+    if not 0 < fraction < 1:
+        raise ValueError(f"data.held_out must be between 0 and 1, got {fraction}")
+    return torch.randperm(count, generator=derived_generator("held out", count))
+
+
+def hold_out(shuffled: Batch, fraction: float) -> tuple[Batch, Batch]:
+    """The training and held-out parts of data in `held_out_order`, as views."""
+    images, labels = shuffled
+    cut = round(len(images) * (1 - fraction))
+    if labels is None:
+        return Batch(images[:cut]), Batch(images[cut:])
+    return Batch(images[:cut], labels[:cut]), Batch(images[cut:], labels[cut:])

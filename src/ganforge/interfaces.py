@@ -1,0 +1,71 @@
+"""What the parts of ganforge expect of one another: batches, and protocols for losses, penalties and critics."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+Critic = Callable[[Tensor], Tensor]
+"""The discriminator as a function of images only: (B, C, H, W) -> logits, one per image (or per patch)."""
+
+
+class Batch(NamedTuple):
+    """Real images (B, C, H, W), uint8 in memory and float in [-1, 1] on the device, with labels (B,) or None."""
+
+    images: Tensor
+    labels: Tensor | None = None
+
+    def chunks(self, count: int) -> list["Batch"]:
+        """`count` equal consecutive parts."""
+        images = self.images.chunk(count)
+        labels = self.labels.chunk(count) if self.labels is not None else [None] * count
+        return [Batch(image, label) for image, label in zip(images, labels, strict=True)]
+
+
+class AdversarialLoss(Protocol):
+    """Both players' objectives on raw logits; each returns a scalar to minimise."""
+
+    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor: ...
+
+    def generator(self, real_logits: Callable[[], Tensor], fake_logits: Tensor) -> Tensor:
+        """`real_logits` is called only by losses that compare real with fake (relativistic ones)."""
+        ...
+
+
+class Penalty(Protocol):
+    """A regulariser of the discriminator.
+
+    `per_sample` penalties differentiate the critic image by image, so batch statistics in it make them meaningless.
+    `interval` is how many discriminator turns pass from one application to the next.
+    """
+
+    per_sample: bool
+    interval: int
+
+    def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor: ...
+
+
+class Constraint(Protocol):
+    """Projects the discriminator's weights back onto the allowed set after each of its turns."""
+
+    def __call__(self, module: nn.Module) -> None: ...
+
+
+class FeatureExtractor(Protocol):
+    """What a score looks at: uint8 images (B, C, H, W) -> features (B, D) and class logits (B, K), float32."""
+
+    name: str
+    needs_labels: bool
+
+    def prepare(self, train: "Batch", held_out: "Batch", cached: "Cached") -> None:
+        """Get ready to judge this data; `cached(key, compute)` returns stored tensors or computes and stores them."""
+        ...
+
+    def describe(self) -> dict[str, str | float]:
+        """What belongs in the stamp: at least `extractor`, a name with a hash of the weights."""
+        ...
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+Cached = Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]]

@@ -1,0 +1,15 @@
+"""Initial weights that papers prescribe."""
+
+from torch import nn
+
+
+def radford_(module: nn.Module) -> None:
+    """N(0, 0.02) for convolutions and linear maps, N(1, 0.02) for normalisation scales (Radford et al. 2016, 4)."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d) and layer.weight is not None:
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+            nn.init.zeros_(layer.bias)

@@ -1,0 +1,51 @@
+"""The game that `loss=` selects: objectives, penalties, a weight constraint, and who moves how often."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ganforge.interfaces import AdversarialLoss, Constraint, Critic, Penalty
+
+
+class Game:
+    """Turns critics and images into the named terms that each player minimises.
+
+    `critic_turns` discriminator turns precede every generator turn. `penalties` are named by the user, and their
+    names become the logged terms. A penalty with `interval` k is applied at every k-th discriminator turn, k times
+    as strongly (lazy regularisation, Karras et al. 2020, appendix B).
+    """
+
+    def __init__(
+        self,
+        adversarial: AdversarialLoss,
+        critic_turns: int = 1,
+        penalties: Mapping[str, Penalty] | None = None,
+        constraint: Constraint | None = None,
+    ) -> None:
+        if critic_turns < 1:
+            raise ValueError(f"loss.critic_turns must be at least 1, got {critic_turns}")
+        self.adversarial = adversarial
+        self.critic_turns = critic_turns
+        self.penalties = dict(penalties or {})
+        self.constraint = constraint
+
+    def discriminator_terms(
+        self, real_logits: Tensor, fake_logits: Tensor, critic: Critic, real: Tensor, fake: Tensor, turn: int
+    ) -> dict[str, Tensor]:
+        """The terms of discriminator turn number `turn`; penalties run in float32, outside autocast."""
+        terms = {"adversarial": self.adversarial.discriminator(real_logits.float(), fake_logits.float())}
+        for name, penalty in self.penalties.items():
+            if turn % penalty.interval == 0:
+                with torch.autocast(real.device.type, enabled=False):
+                    terms[name] = penalty.interval * penalty(critic, real.float(), fake.float())
+        return terms
+
+    def generator_terms(self, critic: Critic, real: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
+        """The terms of a generator turn; the critic meets the real images only if the loss asks for them."""
+
+        def real_logits() -> Tensor:
+            with torch.no_grad():
+                return critic(real).float()
+
+        return {"adversarial": self.adversarial.generator(real_logits, fake_logits.float())}

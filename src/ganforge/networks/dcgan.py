@@ -1,0 +1,91 @@
+"""DCGAN (Radford, Metz and Chintala 2016, "Unsupervised Representation Learning with Deep Convolutional GANs").
+
+Every stage doubles or halves the resolution, down to a base of 4 to 7 pixels: 16, 32 and 64 come from 4, 28 from 7.
+The paper's `width` at the finest stage is 64 (128 in its generator for 64 pixels); coarser stages double it.
+"""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ganforge.layers.initialization import radford_
+from ganforge.layers.normalization import Normalization, normalization2d
+
+
+def base_and_depth(image_size: int) -> tuple[int, int]:
+    """The base resolution (4 to 7) and the number of doublings that make `image_size`; ValueError where none do."""
+    base, depth = image_size, 0
+    while base > 7 and base % 2 == 0:
+        base, depth = base // 2, depth + 1
+    if depth == 0 or not 4 <= base <= 7:
+        raise ValueError(
+            f"dcgan cannot make {image_size}x{image_size} images: it doubles 4, 5, 6 or 7 pixels (16, 28, 32, 48, 64, ...)"
+        )
+    return base, depth
+
+
+class Generator(nn.Module):
+    """latent (B, latent_dim) -> images (B, channels, image_size, image_size) in [-1, 1]."""
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_size: int,
+        channels: int,
+        width: int = 64,
+        kernel_size: Literal[4, 5] = 4,
+        normalization: Normalization = "batch",
+    ) -> None:
+        super().__init__()
+        base, depth = base_and_depth(image_size)
+        widths = [width * 2**stage for stage in reversed(range(depth))]
+
+        def stage(layer: nn.Module, outputs: int) -> list[nn.Module]:
+            return [layer, normalization2d(normalization, outputs), nn.ReLU(inplace=True)]
+
+        def doubling(inputs: int, outputs: int, bias: bool) -> nn.Module:
+            padding = kernel_size // 2 if kernel_size % 2 else kernel_size // 2 - 1
+            return nn.ConvTranspose2d(
+                inputs, outputs, kernel_size, 2, padding, output_padding=kernel_size % 2, bias=bias
+            )
+
+        bias = normalization != "batch"
+        layers = stage(nn.ConvTranspose2d(latent_dim, widths[0], base, bias=bias), widths[0])
+        for inputs, outputs in zip(widths, widths[1:], strict=False):
+            layers += stage(doubling(inputs, outputs, bias), outputs)
+        self.layers = nn.Sequential(*layers, doubling(widths[-1], channels, bias=True), nn.Tanh())
+        radford_(self)
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.layers(z[:, :, None, None])
+
+
+class Discriminator(nn.Module):
+    """images (B, channels, image_size, image_size) -> logits (B,); its first stage is never normalised (section 3)."""
+
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        width: int = 64,
+        kernel_size: Literal[4, 5] = 4,
+        normalization: Normalization = "batch",
+    ) -> None:
+        super().__init__()
+        base, depth = base_and_depth(image_size)
+        widths = [channels, *(width * 2**stage for stage in range(depth))]
+        padding = kernel_size // 2 if kernel_size % 2 else kernel_size // 2 - 1
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip(widths, widths[1:], strict=False):
+            kind = "none" if inputs == channels and not layers else normalization
+            bias = kind != "batch"
+            layers += [
+                nn.Conv2d(inputs, outputs, kernel_size, 2, padding, bias=bias),
+                normalization2d(kind, outputs),
+                nn.LeakyReLU(0.2, inplace=True),
+            ]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, base), nn.Flatten(0))
+        radford_(self)
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.layers(image)

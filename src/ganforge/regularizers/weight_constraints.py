@@ -1,0 +1,18 @@
+"""Projections of the discriminator's weights."""
+
+import torch
+from torch import nn
+
+
+class WeightClipping:
+    """Clamps every weight into [-bound, bound], WGAN's way to a Lipschitz critic (Arjovsky et al. 2017, algorithm 1)."""
+
+    def __init__(self, bound: float = 0.01) -> None:
+        if bound <= 0:
+            raise ValueError(f"the clipping bound must be positive, got {bound}")
+        self.bound = bound
+
+    @torch.no_grad()
+    def __call__(self, module: nn.Module) -> None:
+        for parameter in module.parameters():
+            parameter.clamp_(-self.bound, self.bound)

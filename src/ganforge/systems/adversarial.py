@@ -1,0 +1,142 @@
+"""Whose turn it is: the alternating optimisation that every adversarial system shares."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from ganforge.interfaces import Batch
+from ganforge.losses.game import Game
+from ganforge.randomness import derived_seed
+from ganforge.systems.averaging import decay, update_average
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Inside, gradients flow through `module` but not into its parameters."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+
+
+class AdversarialModule(LightningModule):
+    """Two players and a clock. A training step is one round: `critic_turns` discriminator turns, one generator turn.
+
+    A subclass names the terms of each player. A round's batch holds the real images of all its turns, and a turn
+    averages the gradients of `accumulate_grad_batches` of them. The clock is `images_seen`, real images shown to the
+    discriminator over all ranks; every random number of a round derives from (seed, rank, images_seen).
+
+    `observed` holds the latest value of every term, and with `observing` also the logits and gradient norms;
+    `scores` holds the latest evaluation. Callbacks read both.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        game: Game,
+        optimizers: dict[str, OptimizerFactory],
+        seed: int,
+        average_half_life: float | None = None,
+        gradient_clip_val: float | None = None,
+        accumulate_grad_batches: int = 1,
+    ) -> None:
+        super().__init__()
+        if average_half_life is not None and average_half_life <= 0:
+            raise ValueError(f"average_half_life must be positive or null, got {average_half_life}")
+        if gradient_clip_val is not None and gradient_clip_val <= 0:
+            raise ValueError(f"trainer.gradient_clip_val must be positive or null, got {gradient_clip_val}")
+        if accumulate_grad_batches < 1:
+            raise ValueError(f"trainer.accumulate_grad_batches must be at least 1, got {accumulate_grad_batches}")
+        self.automatic_optimization = False
+        self.generator = generator
+        self.discriminator = discriminator
+        self.averaged_generator = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.game = game
+        self.optimizer_factories = optimizers
+        self.seed = seed
+        self.average_half_life = average_half_life
+        self.gradient_clip_val = gradient_clip_val
+        self.accumulate_grad_batches = accumulate_grad_batches
+        self.images_seen = 0
+        self.observed: dict[str, Tensor] = {}
+        self.observing = False
+        self.scores: dict[str, float] = {}
+        self._player = "discriminator"
+
+    def discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
+        raise AssertionError("a subclass names the discriminator's terms")
+
+    def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
+        raise AssertionError("a subclass names the generator's terms")
+
+    @property
+    def batches_per_round(self) -> int:
+        return self.game.critic_turns * self.accumulate_grad_batches
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [
+            self.optimizer_factories["discriminator"](self.discriminator.parameters()),
+            self.optimizer_factories["generator"](self.generator.parameters()),
+        ]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        torch.manual_seed(derived_seed(self.seed, self.global_rank, self.images_seen))
+        images_before = self.images_seen
+        for part in batch.chunks(self.game.critic_turns):
+            self._discriminator_turn(part)
+            self.images_seen += len(part.images) * self.trainer.world_size
+        self._generator_turn(part)
+        if self.average_half_life is None:
+            keep = 0.0
+        else:
+            keep = decay(self.images_seen - images_before, self.images_seen, self.average_half_life)
+        update_average(self.averaged_generator, self.generator, keep)
+
+    def _discriminator_turn(self, batch: Batch) -> None:
+        self._turn("discriminator", self.discriminator_terms, batch)
+        if self.game.constraint is not None:
+            self.game.constraint(self.discriminator)
+
+    def _generator_turn(self, batch: Batch) -> None:
+        with frozen(self.discriminator):
+            self._turn("generator", self.generator_terms, batch)
+
+    def _turn(self, player: str, terms_of: Callable[[Batch], dict[str, Tensor]], batch: Batch) -> None:
+        """One optimizer step of `player`: strictly backward, then step, so that a loss scale belongs to one player."""
+        self._player = player
+        optimizer = self.optimizers()[player == "generator"]
+        optimizer.zero_grad()
+        for part in batch.chunks(self.accumulate_grad_batches):
+            terms = terms_of(part)
+            self.manual_backward(torch.stack(list(terms.values())).sum() / self.accumulate_grad_batches)
+            self.observe({f"{player}/{name}": term for name, term in terms.items()})
+        optimizer.step()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clips and measures gradients here, where a loss scaler has already unscaled them."""
+        if self.gradient_clip_val is None and not self.observing:
+            return
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
+        self.observe({f"gradient_norm/{self._player}": norm})
+        if self.gradient_clip_val is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, self.gradient_clip_val, norm)
+
+    def observe(self, values: dict[str, Tensor]) -> None:
+        """Remember the latest values, on their device, for the callbacks to fetch when they are due."""
+        self.observed.update({name: value.detach() for name, value in values.items()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["images_seen"] = self.images_seen
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.images_seen = checkpoint["images_seen"]

@@ -1,0 +1,68 @@
+"""Train a generative adversarial network: any model x loss x data x trainer.
+
+usage: python src/train.py [group=option | key=value ...] [-m]
+
+What can be chosen (group=option; the first is what you get without):
+
+{groups}
+
+Examples:
+
+  python src/train.py
+      a DCGAN on handwritten digits; no download, about two minutes
+  python src/train.py model=mlp loss=wgan_gp data=mnist images=500_000
+      another network, game, data set and budget
+  python src/train.py experiment=dcgan_svhn trainer=gpu
+      a published recipe on a GPU
+  python src/train.py data=folder data.path=photos metrics=none
+      your own images
+  python src/train.py -m model=mlp,dcgan loss=hinge,lsgan seed=1,2,3
+      every combination, then a ranked table; with hydra/launcher=joblib in
+      parallel
+
+Keys most often set:
+
+  images=200_000              the budget: real images shown
+  seed=1                      initial weights, order of the data, latents
+  evaluate_every=20_000       images between scores, samples, checkpoints
+  data.batch_size=128         images in one turn, over all processes
+  loss.critic_turns=2         discriminator turns before a generator turn
+  penalty=gradient_penalty    with any loss; so is constraint=weight_clipping
+  optimizer.generator.lr=1e-4
+  trainer.precision=bf16-mixed
+
+All keys and their values: python src/train.py --cfg job
+Hydra's own flags: python src/train.py --hydra-help
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from ganforge.command import main, run_job
+
+os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
+
+
+def train(config: DictConfig) -> float | None:
+    """Build the experiment, train it, show what came out; returns the best monitored score."""
+    from ganforge.build import build
+    from ganforge.run import quiet, show_summary, start_run_folder
+
+    quiet()
+    experiment = build(config)
+    start_run_folder(experiment.config)
+    experiment.fit()
+    return show_summary(experiment.config)
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="train")
+def entry(config: DictConfig) -> float | None:
+    return run_job(config, train)
+
+
+if __name__ == "__main__":
+    sys.exit(main(entry, "train", __doc__))
