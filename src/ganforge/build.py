@@ -48,19 +48,25 @@ class Experiment:
 def build(config: DictConfig) -> Experiment:
     """Build an experiment from configuration that may come from anywhere; ValueError says what to change."""
     config = config.copy()
-    refuse_wrong_arguments(config)
-    refuse_missing_hardware(config.trainer)
+    OmegaConf.set_struct(config, False)
+    if config.metrics.extractor is None:
+        config.callbacks.pop("evaluation", None)
+    refuse_foreign_metrics(config)
+    refuse_wrong_arguments(config.data, "data")
     data = create(config.data, "data")
     if None in (data.image_size, data.channels):
         data.load_splits()
     describe(config, data)
+    refuse_wrong_arguments(config)
+    refuse_missing_hardware(config.trainer)
     torch.manual_seed(config.seed)
-    system = create(config.system, "system")
+    system = create(config.system, "system").to(memory_format=torch.channels_last)
+    system.configure_optimizers()
     refuse_impossible_games(system, config.trainer.precision)
     data.load_splits()
     describe(config, data)
     trainer = build_trainer(config)
-    refuse_unjudgeable(config, data)
+    refuse_missing_labels(config, data)
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
     system.hparams.update(OmegaConf.to_container(config))
@@ -86,10 +92,6 @@ def describe(config: DictConfig, data: InMemoryData) -> None:
 
 def build_trainer(config: DictConfig) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
-    callbacks = config.callbacks.copy()
-    callbacks._set_parent(config)
-    if config.metrics.extractor is None:
-        callbacks.pop("evaluation")
     hardware = OmegaConf.masked_copy(
         config.trainer, [key for key in config.trainer if key not in ("gradient_clip_val", "accumulate_grad_batches")]
     )
@@ -97,7 +99,7 @@ def build_trainer(config: DictConfig) -> lightning.Trainer:
     try:
         return instantiate(
             hardware,
-            callbacks=[create(node, f"callbacks.{name}") for name, node in callbacks.items()],
+            callbacks=[create(node, f"callbacks.{name}") for name, node in config.callbacks.items()],
             logger=[create(node, f"logger.{name}") for name, node in config.get("logger", {}).items()],
             plugins=[AtomicCheckpointIO()],
             default_root_dir=config.paths.run,
@@ -136,18 +138,21 @@ def refuse_impossible_games(system: AdversarialModule, precision: str) -> None:
         raise ValueError(f"the penalty {per_sample[0]} needs float32 weights: use trainer.precision=bf16-mixed or 32-true")
 
 
-def refuse_unjudgeable(config: DictConfig, data: InMemoryData) -> None:
-    extractor = get_object(config.metrics.extractor._target_) if config.metrics.extractor else None
-    if extractor is None:
+def refuse_foreign_metrics(config: DictConfig) -> None:
+    """Scores of points are for points, and scores of images for images."""
+    if config.metrics.extractor is None:
         return
-    if extractor.needs_labels and data.num_classes is None:
+    judges_points = config.metrics.extractor._target_.endswith("PointsExtractor")
+    if judges_points != config.data._target_.endswith("Mixture2d"):
+        kind = "points" if judges_points else "images"
+        raise ValueError(f"these metrics judge {kind}, and the data has none: leave metrics= out, or use metrics=none")
+
+
+def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
+    extractor = config.metrics.extractor
+    if extractor is not None and get_object(extractor._target_).needs_labels and data.num_classes is None:
         raise ValueError(
             f"metrics=classifier needs class labels, and {data.name} has none. Use metrics=inception or metrics=none"
-        )
-    if (extractor.name == "points") != (data.name == "mixture2d"):
-        raise ValueError(
-            f"these metrics judge {'points' if extractor.name == 'points' else 'images'}, which {data.name} does not "
-            "have. Leave metrics= out to use the data's own, or use metrics=none"
         )
 
 
@@ -159,9 +164,9 @@ def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: 
         )
 
 
-def refuse_wrong_arguments(config: DictConfig) -> None:
+def refuse_wrong_arguments(config: DictConfig, path: str = "") -> None:
     """Check every `_target_` in the tree: that it is trusted, and that its arguments exist and have the right type."""
-    for path, node in targets(config):
+    for path, node in targets(config, path):
         name = node["_target_"]
         if not isinstance(name, str) or not name.startswith(TRUSTED):
             raise ValueError(f"{path}._target_={name!r} is not allowed: only {', '.join(TRUSTED)} may be named")

@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+import shutil
 import sys
 import textwrap
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,22 +92,37 @@ def run_job(config: DictConfig, job: Callable[[DictConfig], float | None]) -> fl
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     config.paths.run = str(folder)
+    if any(folder.iterdir()):
+        exit_code = complain(ValueError(f"{folder} is not empty: choose another hydra.run.dir"))
+        return None
     try:
         score = job(config)
         write_json(folder / "status.json", {"state": "finished"})
         return score
     except Exception as error:
         message = mistake_of_the_user(error)
-        if hydra.mode == RunMode.MULTIRUN:
-            details = message or traceback.format_exc()
-            write_json(folder / "status.json", {"state": "failed", "error": details})
-            print(f"error in {folder.name}: {message or repr(error)}", file=sys.stderr)
-            return None
-        if message is None:
+        in_sweep = hydra.mode == RunMode.MULTIRUN
+        clean_up(folder, message or traceback.format_exc(), in_sweep)
+        if in_sweep:
+            print(f"error in job {folder.name}: {message or repr(error)}", file=sys.stderr)
+        elif message is None:
             raise
-        exit_code = complain(ValueError(message))
-        remove_if_empty(folder)
+        else:
+            exit_code = complain(ValueError(message))
         return None
+
+
+def clean_up(folder: Path, error: str, in_sweep: bool) -> None:
+    """Leave no trace of a run that never trained; record how another one failed, if the disk lets us."""
+    if not in_sweep and not (folder / "status.json").exists():
+        shutil.rmtree(folder)
+        for parent in folder.parents[:2]:
+            if any(parent.iterdir()):
+                return
+            parent.rmdir()
+        return
+    with suppress(OSError):
+        write_json(folder / "status.json", {"state": "failed", "error": error})
 
 
 def mistake_of_the_user(error: BaseException) -> str | None:
@@ -120,18 +137,10 @@ def mistake_of_the_user(error: BaseException) -> str | None:
     return str(error) if isinstance(error, ValueError | OmegaConfBaseException) else None
 
 
-def remove_if_empty(folder: Path) -> None:
-    """Remove the run folder, and its parents, as far as nothing was written there."""
-    for candidate in (folder, *folder.parents[:2]):
-        if not candidate.is_dir() or any(candidate.iterdir()):
-            return
-        candidate.rmdir()
-
-
 def refuse_bad_overrides(overrides: list[str], multirun: bool, config_name: str) -> None:
     """ValueError for an override that names nothing, with the nearest thing that exists."""
     options = groups()
-    parsed = OverridesParser.create().parse_overrides(overrides)
+    parsed = [parse(override) for override in overrides]
     for override in parsed:
         if override.is_sweep_override() and not multirun:
             raise ValueError(f"{override.input_line} names several values: add -m to run them all")
@@ -144,6 +153,13 @@ def refuse_bad_overrides(overrides: list[str], multirun: bool, config_name: str)
             if override.key_or_group not in options and not override.key_or_group.startswith(("hydra.", "hydra/")):
                 refuse_unknown_key(override, known, list(options))
         compose(config_name, [first_choice(override) for override in parsed])
+
+
+def parse(override: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        raise ValueError(f"cannot read {override!r}: {str(error).splitlines()[0]}") from error
 
 
 def refuse_unknown_options(override: Override, options: list[str]) -> None:

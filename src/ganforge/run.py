@@ -25,10 +25,8 @@ def quiet() -> None:
 
 
 def start_run_folder(config: DictConfig) -> None:
-    """Write the composed configuration; a folder that holds a run already is refused."""
+    """Write the composed configuration and the overrides that led to it."""
     folder = Path(config.paths.run)
-    if (folder / ".hydra").exists():
-        raise ValueError(f"{folder} holds a run already: choose another hydra.run.dir")
     overrides = OmegaConf.create(list(HydraConfig.get().overrides.task))
     for name, content in (("config", config), ("overrides", overrides)):
         with replacing(folder / ".hydra" / f"{name}.yaml") as file:

@@ -58,8 +58,6 @@ class Checkpoints(Periodic):
         """Whether this moment is to be kept; without a score the latest always is."""
         if self.monitor is None:
             return True
-        if self.monitor not in scores:
-            raise ValueError(f"metrics.monitor={self.monitor} is not a score; there are: {', '.join(scores)}")
         cost = scores[self.monitor] if self.mode == "min" else -scores[self.monitor]
         if not cost < self.best:
             return False

@@ -38,6 +38,7 @@ class Evaluation(Periodic):
         images: int,
         seed: int,
         sample_from: Literal["ema", "live"],
+        monitor: str,
         run_folder: str,
         cache: str,
     ) -> None:
@@ -46,6 +47,7 @@ class Evaluation(Periodic):
             raise ValueError(f"metrics.images must be at least 10 for scores to mean anything, got {images}")
         self.extractor, self.score_factories = extractor, dict(scores)
         self.images, self.seed, self.sample_from = images, seed, sample_from
+        self.monitor = monitor
         self.records = Path(run_folder) / "metrics.jsonl"
         self.cache = Cache(Path(cache))
 
@@ -81,6 +83,9 @@ class Evaluation(Periodic):
         train_key = fingerprint(comparison, str(described["extractor"]))
         self.real_scores = self.score(self._real_features("train", Batch(comparison), train_key))
         self.real_count = len(comparison)
+        if self.monitor not in self.real_scores:
+            names = list(self.real_scores)
+            raise ValueError(f"metrics.monitor={self.monitor} is not one of the scores: {', '.join(names)}")
 
     def _real_features(self, split: str, batch: Batch, identity: str) -> Features:
         def compute() -> dict[str, Tensor]:

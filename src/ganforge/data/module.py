@@ -148,7 +148,7 @@ class InMemoryData(LightningDataModule):
         )
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        return batch._replace(images=to_unit_range(batch.images))
+        return batch._replace(images=to_unit_range(batch.images).to(self.trainer.lightning_module.dtype))
 
 
 def to_unit_range(images: Tensor) -> Tensor:

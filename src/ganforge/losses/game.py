@@ -8,6 +8,11 @@ from torch import Tensor
 from ganforge.interfaces import AdversarialLoss, Constraint, Critic, Penalty
 
 
+def full(tensor: Tensor) -> Tensor:
+    """In float32 where it is less precise."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
 class Game:
     """Turns critics and images into the named terms that each player minimises.
 
@@ -33,12 +38,12 @@ class Game:
     def discriminator_terms(
         self, real_logits: Tensor, fake_logits: Tensor, critic: Critic, real: Tensor, fake: Tensor, turn: int
     ) -> dict[str, Tensor]:
-        """The terms of discriminator turn number `turn`; penalties run in float32, outside autocast."""
-        terms = {"adversarial": self.adversarial.discriminator(real_logits.float(), fake_logits.float())}
+        """The terms of discriminator turn number `turn`; penalties run in full precision, outside autocast."""
+        terms = {"adversarial": self.adversarial.discriminator(full(real_logits), full(fake_logits))}
         for name, penalty in self.penalties.items():
             if turn % penalty.interval == 0:
                 with torch.autocast(real.device.type, enabled=False):
-                    terms[name] = penalty.interval * penalty(critic, real.float(), fake.float())
+                    terms[name] = penalty.interval * penalty(critic, full(real), full(fake))
         return terms
 
     def generator_terms(self, critic: Critic, real: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
@@ -46,6 +51,6 @@ class Game:
 
         def real_logits() -> Tensor:
             with torch.no_grad():
-                return critic(real).float()
+                return full(critic(real))
 
-        return {"adversarial": self.adversarial.generator(real_logits, fake_logits.float())}
+        return {"adversarial": self.adversarial.generator(real_logits, full(fake_logits))}

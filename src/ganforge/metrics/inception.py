@@ -54,7 +54,7 @@ def standard_weights() -> Path:
         except (URLError, OSError, RuntimeError) as error:
             raise ValueError(
                 f"the Inception weights could not be downloaded ({error}). Put {path.name} into {path.parent} "
-                "or name a copy with metrics.extractor.weights=, or use metrics=classifier"
+                "or name a copy with metrics.weights=, or use metrics=classifier"
             ) from error
     return path
 
@@ -65,7 +65,7 @@ def safely_loaded(path: Path) -> FeatureExtractorInceptionV3:
         torch.load(path, weights_only=True, map_location="cpu")
         return FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
     except FileNotFoundError as error:
-        raise ValueError(f"metrics.extractor.weights={path}: no such file") from error
+        raise ValueError(f"metrics.weights={path}: no such file") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, AttributeError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path} is not a file of Inception weights: {reason}") from error

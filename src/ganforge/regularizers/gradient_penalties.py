@@ -13,33 +13,42 @@ def input_gradients(critic: Critic, images: Tensor) -> Tensor:
     return gradients.flatten(1)
 
 
-class _GradientNormPenalty:
-    """weight * E[(|grad| - 1)^2] at points that a subclass chooses."""
+def uniform_per_image(images: Tensor) -> Tensor:
+    """One number from U(0, 1) for each image, shaped to scale it."""
+    return torch.rand(len(images), *[1] * (images.dim() - 1), dtype=images.dtype, device=images.device)
+
+
+class _GradientPenalty:
+    """weight times the mean `cost` of the critic's gradient at the `points` that a subclass chooses."""
 
     per_sample = True
 
     def __init__(self, weight: float = 10.0, interval: int = 1) -> None:
-        _check(weight, interval)
+        if weight < 0:
+            raise ValueError(f"a penalty's weight must not be negative, got {weight}")
+        if interval < 1:
+            raise ValueError(f"a penalty's interval must be at least 1 discriminator turn, got {interval}")
         self.weight = weight
         self.interval = interval
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
         raise AssertionError("a subclass chooses where the gradient is measured")
 
+    def cost(self, gradients: Tensor) -> Tensor:
+        return (gradients.norm(dim=1) - 1).square()
+
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        norms = input_gradients(critic, self.points(real, fake)).norm(dim=1)
-        return self.weight * (norms - 1).square().mean()
+        return self.weight * self.cost(input_gradients(critic, self.points(real, fake))).mean()
 
 
-class GradientPenalty(_GradientNormPenalty):
+class GradientPenalty(_GradientPenalty):
     """WGAN-GP's two-sided penalty between real and fake (Gulrajani et al. 2017, equation 3 and algorithm 1)."""
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
-        mix = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device)
-        return torch.lerp(fake, real, mix)
+        return torch.lerp(fake, real, uniform_per_image(real))
 
 
-class Dragan(_GradientNormPenalty):
+class Dragan(_GradientPenalty):
     """DRAGAN's penalty around the data (Kodali et al. 2017, algorithm 1).
 
     The paper perturbs real images by N(0, c I); this follows the authors' code, which adds uniform noise of half the
@@ -47,26 +56,17 @@ class Dragan(_GradientNormPenalty):
     """
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
-        share = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device)
-        return real + share * 0.5 * real.std() * torch.rand_like(real)
+        return real + uniform_per_image(real) * 0.5 * real.std() * torch.rand_like(real)
 
 
-class R1:
+class R1(_GradientPenalty):
     """weight / 2 * E[|grad|^2] on real images (Mescheder et al. 2018, equation 9; `weight` is their gamma)."""
-
-    per_sample = True
-
-    def __init__(self, weight: float = 10.0, interval: int = 1) -> None:
-        _check(weight, interval)
-        self.weight = weight
-        self.interval = interval
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
         return real
 
-    def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        gradients = input_gradients(critic, self.points(real, fake))
-        return 0.5 * self.weight * gradients.square().sum(1).mean()
+    def cost(self, gradients: Tensor) -> Tensor:
+        return 0.5 * gradients.square().sum(1)
 
 
 class R2(R1):
@@ -75,9 +75,3 @@ class R2(R1):
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake
 
-
-def _check(weight: float, interval: int) -> None:
-    if weight < 0:
-        raise ValueError(f"a penalty's weight must not be negative, got {weight}")
-    if interval < 1:
-        raise ValueError(f"a penalty's interval must be at least 1 discriminator turn, got {interval}")

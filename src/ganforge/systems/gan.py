@@ -19,7 +19,7 @@ class GANModule(AdversarialModule):
 
     def discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
-            fake = self.generator(self.latent.sample(len(batch.images), self.device))
+            fake = self.generator(self._latents(batch))
         real_logits, fake_logits = self.discriminator(batch.images), self.discriminator(fake)
         if self.observing:
             self.observe({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
@@ -29,8 +29,11 @@ class GANModule(AdversarialModule):
         )
 
     def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        fake = self.generator(self.latent.sample(len(batch.images), self.device))
+        fake = self.generator(self._latents(batch))
         return self.game.generator_terms(self.discriminator, batch.images, self.discriminator(fake))
+
+    def _latents(self, batch: Batch) -> Tensor:
+        return self.latent.sample(len(batch.images), self.device).to(self.dtype)
 
     @torch.no_grad()
     def sample(
@@ -45,9 +48,10 @@ class GANModule(AdversarialModule):
     @torch.no_grad()
     def images_from(self, z: Tensor, weights: Literal["ema", "live"] = "ema") -> Tensor:
         """Images for given latents, with batch statistics fixed."""
+        z = z.to(self.device, self.dtype)
         if weights == "ema":
-            return self.averaged_generator(z.to(self.device)).float()
+            return self.averaged_generator(z).float()
         training = self.generator.training
-        images = self.generator.eval()(z.to(self.device)).float()
+        images = self.generator.eval()(z).float()
         self.generator.train(training)
         return images

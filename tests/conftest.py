@@ -1,0 +1,73 @@
+"""What many tests need: a composed configuration shrunk for tests, and the command line in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("PROJECT_ROOT", str(ROOT))
+
+TINY = {
+    "mlp": ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"],
+    "dcgan": ["model=dcgan", "model.generator.width=2"],
+}
+"""Overrides for the smallest version of each model."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def composed(tmp_path: Path) -> Callable[..., DictConfig]:
+    """`composed("loss=wgan", ...)`: the training configuration, its run folder and cache in a temporary folder."""
+
+    def compose_train(*overrides: str) -> DictConfig:
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            config = compose("train", list(overrides))
+        config.paths.run = str(tmp_path / "run")
+        config.paths.outputs = str(tmp_path)
+        return config
+
+    return compose_train
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """`command("model=mlp", ...)`: `python src/train.py` from another folder, writing below a temporary one."""
+
+    def run(*arguments: str, timeout: int = 600, script: str = "train", **environment: str) -> subprocess.CompletedProcess:
+        environment = {"OMP_NUM_THREADS": "1", "COLUMNS": "80"} | environment
+        outputs = [] if any(word in ("--help", "-h") for word in arguments) else [f"paths.outputs={tmp_path}/outputs"]
+        return subprocess.run(
+            [sys.executable, str(ROOT / "src" / f"{script}.py"), *outputs, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=tmp_path,
+            env=os.environ | environment,
+        )
+
+    return run
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder with the real MNIST, SVHN and CIFAR-10 files that GANFORGE_TEST_DATA names."""
+    folder = os.environ.get("GANFORGE_TEST_DATA")
+    if not folder:
+        pytest.skip("GANFORGE_TEST_DATA names no folder with real data")
+    return Path(folder)

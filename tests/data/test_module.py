@@ -1,0 +1,124 @@
+"""The order of the data, its sharing among ranks, and the splits."""
+
+import pytest
+import torch
+
+from ganforge.data.digits import Digits
+from ganforge.data.mixture2d import Mixture2d, mixture
+from ganforge.data.module import RoundLoader, ShuffledStream, held_out_order, hold_out, resized, to_unit_range
+from ganforge.interfaces import Batch
+
+DESCRIBED = {"image_size": None, "channels": None, "num_classes": None, "batch_size": 4, "seed": 0, "flip": False}
+
+
+def numbered(count: int) -> Batch:
+    """Images whose pixels are their number."""
+    return Batch(torch.arange(count, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 2, 2), torch.arange(count))
+
+
+def rounds(split: Batch, count: int, **changes: object) -> list[Batch]:
+    options = {"batch_size": 4, "turns": 1, "start": 0, "seed": 0, "rank": 0, "ranks": 1, "flip": False} | changes
+    loader = iter(RoundLoader(split, **options))
+    return [next(loader) for _ in range(count)]
+
+
+def numbers(batches: list[Batch]) -> list[int]:
+    return torch.cat([batch.images[:, 0, 0, 0] for batch in batches]).tolist()
+
+
+def test_every_epoch_is_another_permutation() -> None:
+    stream = ShuffledStream(10, seed=3)
+    first, second = stream.take(0, 10).tolist(), stream.take(10, 10).tolist()
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+
+
+@pytest.mark.parametrize("start", [0, 7, 10, 25])
+def test_any_stretch_is_a_function_of_its_place(start: int) -> None:
+    whole = ShuffledStream(10, seed=3).take(0, 60)
+    assert torch.equal(ShuffledStream(10, seed=3).take(start, 23), whole[start : start + 23])
+
+
+def test_loader_starts_anywhere() -> None:
+    assert numbers(rounds(numbered(10), 8))[8:] == numbers(rounds(numbered(10), 6, start=8))
+
+
+def test_labels_travel_with_their_images() -> None:
+    for batch in rounds(numbered(10), 5):
+        assert batch.labels is not None
+        assert batch.labels.tolist() == batch.images[:, 0, 0, 0].tolist()
+
+
+def test_ranks_share_every_turn_out() -> None:
+    alone = rounds(numbered(40), 3, batch_size=4, turns=2)
+    halves = [rounds(numbered(40), 3, batch_size=4, turns=2, rank=rank, ranks=2) for rank in range(2)]
+    for whole, left, right in zip(alone, *halves, strict=True):
+        for turn, mine, yours in zip(whole.chunks(2), left.chunks(2), right.chunks(2), strict=True):
+            together = mine.images[:, 0, 0, 0].tolist() + yours.images[:, 0, 0, 0].tolist()
+            assert together == turn.images[:, 0, 0, 0].tolist()
+
+
+def test_flip_mirrors_some_images_and_is_repeatable() -> None:
+    images = torch.zeros(50, 1, 2, 2, dtype=torch.uint8)
+    images[..., 0] = 255
+    first, again = (rounds(Batch(images), 1, batch_size=50, flip=True)[0].images for _ in range(2))
+    mirrored = (first[:, 0, 0, 1] == 255).sum().item()
+    assert torch.equal(first, again)
+    assert 10 < mirrored < 40
+    assert ((first[..., 0] == 255) ^ (first[..., 1] == 255)).all()
+
+
+def test_held_out_images_do_not_depend_on_the_run_and_are_not_trained_on() -> None:
+    splits = []
+    for seed in (1, 2):
+        digits = Digits(held_out=0.5, **(DESCRIBED | {"image_size": 16, "seed": seed}))
+        digits.load_splits()
+        splits.append(digits)
+    assert torch.equal(splits[0].held_out_split.images, splits[1].held_out_split.images)
+    order = held_out_order(10, 0.3)
+    train, held_out = hold_out(Batch(order), 0.3)
+    assert (len(train.images), len(held_out.images)) == (7, 3)
+    assert sorted([*train.images.tolist(), *held_out.images.tolist()]) == list(range(10))
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -1.0])
+def test_held_out_fraction_out_of_range_is_refused(fraction: float) -> None:
+    with pytest.raises(ValueError, match="held_out"):
+        held_out_order(10, fraction)
+
+
+def test_unit_range_maps_black_and_white_exactly() -> None:
+    assert to_unit_range(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+
+
+def test_resizing_keeps_the_mean_and_the_range() -> None:
+    images = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
+    small = resized(images, 16)
+    assert small.shape == (5, 3, 16, 16)
+    assert small.dtype == torch.uint8
+    assert small.float().mean().item() == pytest.approx(images.float().mean().item(), abs=1)
+
+
+def test_batch_larger_than_the_data_is_refused() -> None:
+    digits = Digits(held_out=0.5, **(DESCRIBED | {"image_size": 16, "batch_size": 10_000}))
+    with pytest.raises(ValueError, match="10000 is larger than the training data: digits has 898"):
+        digits.load_splits()
+
+
+def test_wrong_description_is_refused() -> None:
+    digits = Digits(held_out=0.5, **(DESCRIBED | {"image_size": 16, "channels": 3}))
+    with pytest.raises(ValueError, match="channels=3, but digits has 1"):
+        digits.load_splits()
+
+
+@pytest.mark.parametrize(("layout", "count", "sigma"), [("ring", 8, 0.008), ("grid", 25, 0.01)])
+def test_mixture_has_its_modes_and_spread(layout: str, count: int, sigma: float) -> None:
+    data = Mixture2d(layout=layout, points=20_000, **(DESCRIBED | {"image_size": 1, "channels": 2}))
+    data.load_splits()
+    modes, deviation = mixture(layout)
+    points = data.train_split.images.flatten(1)
+    distance, nearest = torch.cdist(points, modes).min(1)
+    assert deviation == pytest.approx(sigma)
+    assert torch.bincount(nearest, minlength=count).min() > 0.8 * 20_000 / count
+    assert (points - modes[nearest]).std().item() == pytest.approx(sigma, rel=0.02)
+    assert points.abs().max() < 1

@@ -1,0 +1,91 @@
+"""Penalties by interval, terms by name, and what a Wasserstein critic measures."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganforge.losses.adversarial import NonSaturating, Relativistic, Wasserstein
+from ganforge.losses.game import Game
+from ganforge.regularizers.gradient_penalties import R1, R2, GradientPenalty
+
+
+def linear_critic(images: Tensor) -> Tensor:
+    return images.flatten(1).sum(1)
+
+
+def terms_at(game: Game, turn: int) -> dict[str, Tensor]:
+    real, fake = torch.ones(4, 1, 2, 2), -torch.ones(4, 1, 2, 2)
+    return game.discriminator_terms(linear_critic(real), linear_critic(fake), linear_critic, real, fake, turn)
+
+
+def test_lazy_penalty_is_as_strong_on_average() -> None:
+    eager = Game(NonSaturating(), penalties={"r1": R1(weight=3.0)})
+    lazy = Game(NonSaturating(), penalties={"r1": R1(weight=3.0, interval=4)})
+    applied = [terms_at(lazy, turn).get("r1", torch.zeros(())).item() for turn in range(8)]
+    assert [value > 0 for value in applied] == [True, False, False, False] * 2
+    assert sum(applied) == pytest.approx(sum(terms_at(eager, turn)["r1"].item() for turn in range(8)))
+
+
+def test_terms_carry_the_users_names() -> None:
+    game = Game(NonSaturating(), penalties={"near real": R1(), "near fake": R2()})
+    assert list(terms_at(game, 0)) == ["adversarial", "near real", "near fake"]
+
+
+def test_penalty_is_in_float32_under_autocast() -> None:
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
+    game = Game(Wasserstein(), penalties={"r1": R1()})
+    real, fake = torch.randn(4, 1, 2, 2), torch.randn(4, 1, 2, 2)
+    exact = game.discriminator_terms(critic(real), critic(fake), critic, real, fake, 0)["r1"]
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = game.discriminator_terms(critic(real), critic(fake), critic, real, fake, 0)["r1"]
+    assert mixed.dtype == torch.float32
+    assert mixed.item() == exact.item()
+
+
+def test_relativistic_generator_meets_real_images_without_gradient_to_them() -> None:
+    fake_logits = torch.randn(4, requires_grad=True)
+    game = Game(Relativistic())
+    game.generator_terms(linear_critic, torch.ones(4, 1, 2, 2), fake_logits)["adversarial"].backward()
+    assert fake_logits.grad is not None
+
+
+@pytest.mark.parametrize("turns", [0, -1])
+def test_critic_turns_below_one_are_refused(turns: int) -> None:
+    with pytest.raises(ValueError, match="critic_turns"):
+        Game(NonSaturating(), critic_turns=turns)
+
+
+def trained_critic(game: Game, theta: float, steps: int) -> tuple[nn.Module, Tensor, Tensor]:
+    """A critic of the two parallel lines {0} x [0, 1] and {theta} x [0, 1] of Arjovsky et al. 2017, example 1."""
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(2, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
+    optimizer = torch.optim.Adam(critic.parameters(), 2e-3, betas=(0.0, 0.9))
+    for turn in range(steps):
+        real = torch.stack([torch.zeros(256), torch.rand(256)], 1)
+        fake = torch.stack([torch.full((256,), theta), torch.rand(256)], 1)
+        terms = game.discriminator_terms(critic(real)[:, 0], critic(fake)[:, 0], critic, real, fake, turn)
+        optimizer.zero_grad()
+        sum(terms.values()).backward()
+        optimizer.step()
+    return critic, real, fake
+
+
+@pytest.mark.parametrize("theta", [0.5, 1.0, 2.0])
+def test_wgan_gp_critic_measures_the_distance_of_parallel_lines(theta: float) -> None:
+    game = Game(Wasserstein(), penalties={"gradient_penalty": GradientPenalty(100.0)})
+    critic, real, fake = trained_critic(game, theta, 800)
+    real[:, 1] = fake[:, 1]
+    estimate = (critic(real).mean() - critic(fake).mean()).item()
+    assert estimate == pytest.approx(theta, rel=0.05)
+
+
+@pytest.mark.parametrize("theta", [0.5, 2.0])
+def test_minimax_value_saturates_on_parallel_lines(theta: float) -> None:
+    """The Jensen-Shannon divergence is log 2 whatever the distance: V = 2 JS - log 4 -> 0."""
+    game = Game(NonSaturating())
+    critic, real, fake = trained_critic(game, theta, 500)
+    loss = game.adversarial.discriminator(critic(real)[:, 0], critic(fake)[:, 0]).item()
+    divergence = 0.5 * (-loss + math.log(4))
+    assert divergence == pytest.approx(math.log(2), abs=0.01)

@@ -1,0 +1,58 @@
+"""Shapes, ranges and the papers' details of every network."""
+
+import pytest
+import torch
+from torch import nn
+
+from ganforge.networks import dcgan, mlp
+
+
+@pytest.mark.parametrize("kernel_size", [4, 5])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("image_size", "depth"), [(16, 2), (28, 2), (32, 3), (64, 4), (48, 3), (20, 2)])
+def test_dcgan_at_every_size(image_size: int, depth: int, channels: int, kernel_size: int) -> None:
+    generator = dcgan.Generator(7, image_size, channels, width=2, kernel_size=kernel_size)
+    discriminator = dcgan.Discriminator(image_size, channels, width=2, kernel_size=kernel_size)
+    images = generator(torch.randn(3, 7))
+    assert images.shape == (3, channels, image_size, image_size)
+    assert images.abs().max() <= 1
+    assert discriminator(images).shape == (3,)
+    strided = [layer for layer in generator.modules() if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2)]
+    assert len(strided) == depth
+
+
+@pytest.mark.parametrize("image_size", [1, 7, 12 + 1, 30, 33, 72 + 2])
+def test_dcgan_refuses_sizes_it_cannot_make(image_size: int) -> None:
+    with pytest.raises(ValueError, match=f"cannot make {image_size}x{image_size}"):
+        dcgan.Generator(7, image_size, 1)
+
+
+def test_dcgan_has_the_papers_widths_normalisation_and_weights() -> None:
+    generator, discriminator = dcgan.Generator(100, 64, 3, width=128), dcgan.Discriminator(64, 3, width=64)
+    widths = [layer.out_channels for layer in generator.modules() if isinstance(layer, nn.ConvTranspose2d)]
+    assert widths == [1024, 512, 256, 128, 3]
+    norms = [layer.num_features for layer in discriminator.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert norms == [128, 256, 512]
+    for layer in (*generator.modules(), *discriminator.modules()):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
+        if isinstance(layer, nn.BatchNorm2d):
+            assert layer.weight.mean().item() == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("normalization", ["layer", "instance", "none"])
+def test_without_batch_norm_images_do_not_influence_one_another(normalization: str) -> None:
+    discriminator = dcgan.Discriminator(16, 1, width=4, normalization=normalization)
+    images = torch.randn(4, 1, 16, 16)
+    alone = discriminator(images[:1])
+    assert torch.allclose(discriminator(images)[:1], alone, atol=1e-6)
+
+
+def test_mlp_has_the_layers_of_its_common_form() -> None:
+    generator = mlp.Generator(100, 28, 1, [256, 512, 1024])
+    discriminator = mlp.Discriminator(28, 1, [512, 256])
+    assert [x.out_features for x in generator.modules() if isinstance(x, nn.Linear)] == [256, 512, 1024, 784]
+    assert [x.out_features for x in discriminator.modules() if isinstance(x, nn.Linear)] == [512, 256, 1]
+    images = generator(torch.randn(5, 100))
+    assert images.shape == (5, 1, 28, 28)
+    assert discriminator(images).shape == (5,)
