@@ -42,7 +42,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from ganforge.command import main, run_job
+from ganforge.command import main, quiet, run_job
 
 os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
@@ -50,7 +50,7 @@ os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 def train(config: DictConfig) -> float | None:
     """Build the experiment, train it, show what came out; returns the best monitored score."""
     from ganforge.build import build
-    from ganforge.run import quiet, show_summary, start_run_folder
+    from ganforge.run import show_summary, start_run_folder
 
     quiet()
     experiment = build(config)
@@ -64,5 +64,7 @@ def entry(config: DictConfig) -> float | None:
     return run_job(config, train)
 
 
-if __name__ == "__main__":
+if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
+    quiet()
+elif __name__ == "__main__":
     sys.exit(main(entry, "train", __doc__))

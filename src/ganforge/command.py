@@ -1,12 +1,15 @@
 """The command line around a job: mistakes are explained before anything starts, failures are recorded, sweeps ranked."""
 
 import csv
+import itertools
 import json
+import logging
 import os
 import shutil
 import sys
 import textwrap
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -37,7 +40,9 @@ exit_code = 0
 
 def main(entry: Callable[[], None], config_name: str, help_text: str) -> int:
     """Run a Hydra entry point; the exit code is 0, 2 after a mistake of the user, 1 for anything else."""
-    arguments = get_args_parser().parse_args()
+    arguments = get_args_parser().parse_intermixed_args()
+    flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
+    sys.argv[1:] = [*flags, *arguments.overrides]
     if arguments.help:
         print(help_text.format(groups=described_groups(config_name)).strip())
         return 0
@@ -78,6 +83,14 @@ def groups() -> dict[str, list[str]]:
     }
 
 
+def quiet() -> None:
+    """Silence what libraries say about choices that are not the user's."""
+    for name in ("lightning.pytorch", "lightning.fabric", "torch.distributed"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+
+
 def complain(error: BaseException) -> int:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
@@ -92,19 +105,24 @@ def run_job(config: DictConfig, job: Callable[[DictConfig], float | None]) -> fl
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     config.paths.run = str(folder)
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    if in_sweep and "BasicLauncher" not in hydra.launcher._target_:
+        config.callbacks.progress.show = False
     if any(folder.iterdir()):
         exit_code = complain(ValueError(f"{folder} is not empty: choose another hydra.run.dir"))
         return None
+    status = {"overrides": list(hydra.overrides.task)}
     try:
         score = job(config)
-        write_json(folder / "status.json", {"state": "finished"})
+        write_json(folder / "status.json", {"state": "finished"} | status)
+        if in_sweep:
+            print(f"job {folder.name}: {' '.join(status['overrides'])}: {score:.4g}" if score is not None else "")
         return score
     except Exception as error:
         message = mistake_of_the_user(error)
-        in_sweep = hydra.mode == RunMode.MULTIRUN
-        clean_up(folder, message or traceback.format_exc(), in_sweep)
+        clean_up(folder, {"state": "failed", "error": message or traceback.format_exc()} | status, in_sweep)
         if in_sweep:
-            print(f"error in job {folder.name}: {message or repr(error)}", file=sys.stderr)
+            print(f"job {folder.name} failed: {message or repr(error)}", file=sys.stderr)
         elif message is None:
             raise
         else:
@@ -112,7 +130,7 @@ def run_job(config: DictConfig, job: Callable[[DictConfig], float | None]) -> fl
         return None
 
 
-def clean_up(folder: Path, error: str, in_sweep: bool) -> None:
+def clean_up(folder: Path, status: dict[str, Any], in_sweep: bool) -> None:
     """Leave no trace of a run that never trained; record how another one failed, if the disk lets us."""
     if not in_sweep and not (folder / "status.json").exists():
         shutil.rmtree(folder)
@@ -122,7 +140,7 @@ def clean_up(folder: Path, error: str, in_sweep: bool) -> None:
             parent.rmdir()
         return
     with suppress(OSError):
-        write_json(folder / "status.json", {"state": "failed", "error": error})
+        write_json(folder / "status.json", status)
 
 
 def mistake_of_the_user(error: BaseException) -> str | None:
@@ -147,12 +165,13 @@ def refuse_bad_overrides(overrides: list[str], multirun: bool, config_name: str)
         if override.key_or_group in options:
             refuse_unknown_options(override, options[override.key_or_group])
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        choices = [first_choice(override) for override in parsed if override.key_or_group in options]
-        known = list(keys(compose(config_name, choices)))
-        for override in parsed:
-            if override.key_or_group not in options and not override.key_or_group.startswith(("hydra.", "hydra/")):
-                refuse_unknown_key(override, known, list(options))
-        compose(config_name, [first_choice(override) for override in parsed])
+        for cell in itertools.product(*(choices(override) for override in parsed)):
+            chosen = [word for word, override in zip(cell, parsed, strict=True) if override.key_or_group in options]
+            known = keys(compose(config_name, chosen))
+            for override in parsed:
+                if override.key_or_group not in options and not override.key_or_group.startswith(("hydra.", "hydra/")):
+                    refuse_unknown_key(override, known, list(options))
+            compose(config_name, list(cell))
 
 
 def parse(override: str) -> Override:
@@ -183,11 +202,11 @@ def refuse_unknown_key(override: Override, known: list[str], groups: list[str]) 
     raise ValueError(f"{key} is not a key of this configuration{suggestion(key, [*known, *groups])}")
 
 
-def first_choice(override: Override) -> str:
+def choices(override: Override) -> list[str]:
+    """The override once for each value that it sweeps over."""
     if not override.is_sweep_override():
-        return str(override.input_line)
-    first = next(iter(override.sweep_string_iterator()))
-    return f"{override.get_key_element()}={first}"
+        return [str(override.input_line)]
+    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
 
 
 def keys(node: Any, path: str = "") -> list[str]:
@@ -208,6 +227,7 @@ class Ranking(Callback):
         global exit_code
         folder = Path(config.hydra.sweep.dir)
         jobs = sorted((job_record(path) for path in folder.glob("*/status.json")), key=lambda job: job["number"])
+        show_what_varies(jobs)
         failed = [job for job in jobs if job["state"] != "finished"]
         console = Console(highlight=False, soft_wrap=False)
         by_stamp: dict[str, list[dict[str, Any]]] = {}
@@ -231,11 +251,7 @@ class Ranking(Callback):
 def job_record(status: Path) -> dict[str, Any]:
     """What a finished or failed job left behind: its overrides, its monitored score and the stamp of it."""
     folder = status.parent
-    outcome = json.loads(status.read_text())
-    record = {"number": int(folder.name), "overrides": "", "state": outcome["state"], "error": outcome.get("error", "")}
-    overrides = folder / ".hydra" / "overrides.yaml"
-    if overrides.exists():
-        record["overrides"] = " ".join(OmegaConf.to_container(OmegaConf.load(overrides)))  # type: ignore[arg-type]
+    record = {"number": int(folder.name), "error": ""} | json.loads(status.read_text())
     best = best_evaluation(folder)
     if best is None:
         return record | {"monitor": "", "mode": "", "score": None, "images_seen": None, "stamp": ""}
@@ -247,6 +263,13 @@ def job_record(status: Path) -> dict[str, Any]:
         "images_seen": best["images_seen"],
         "stamp": json.dumps(best["stamp"], sort_keys=True),
     }
+
+
+def show_what_varies(jobs: list[dict[str, Any]]) -> None:
+    """Reduce each job's overrides to those that not every job has."""
+    common = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
+    for job in jobs:
+        job["overrides"] = " ".join(word for word in job["overrides"] if word not in common)
 
 
 def best_evaluation(folder: Path) -> dict[str, Any] | None:

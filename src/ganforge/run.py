@@ -1,12 +1,10 @@
 """A run folder from its first file to the summary that a user sees at the end."""
 
-import logging
-import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
@@ -14,14 +12,6 @@ from rich.table import Table
 from ganforge.artifacts.files import replacing
 from ganforge.artifacts.records import read_lines
 from ganforge.command import best_evaluation, shown
-
-
-def quiet() -> None:
-    """Silence what libraries say about choices that are not the user's."""
-    for name in ("lightning.pytorch", "lightning.fabric", "torch.distributed"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore")
-    os.environ["PYTHONWARNINGS"] = "ignore"
 
 
 def start_run_folder(config: DictConfig) -> None:
@@ -34,10 +24,16 @@ def start_run_folder(config: DictConfig) -> None:
 
 
 def show_summary(config: DictConfig) -> float | None:
-    """Print the scores beside those of real images, and where everything is; returns the best monitored score."""
+    """Print the scores beside those of real images, and where everything is; returns the best monitored score.
+
+    In a sweep nothing is printed here: its ranking comes at the end.
+    """
     folder = Path(config.paths.run)
-    console = Console(highlight=False)
     best = best_evaluation(folder) if config.metrics.monitor else None
+    score = None if best is None else best["scores"][config.metrics.monitor]
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return score
+    console = Console(highlight=False)
     if best is not None:
         console.print(score_table(best, read_lines(folder / "metrics.jsonl")[-1]))
     where = shown(folder)
@@ -47,7 +43,7 @@ def show_summary(config: DictConfig) -> float | None:
         ("look", f"tensorboard --logdir {where}"),
     ):
         console.print(f"{name:8} {path}", soft_wrap=True)
-    return None if best is None else best["scores"][config.metrics.monitor]
+    return score
 
 
 def score_table(best: dict[str, Any], last: dict[str, Any]) -> Table:

@@ -18,11 +18,15 @@ class ImagesPerSecond(ProgressColumn):
 
 
 class ProgressBar(Periodic):
-    """Rate, time left, both players' losses and the last monitored score; plain lines where nobody watches."""
+    """Rate, time left, both players' losses and the last monitored score.
 
-    def __init__(self, every: int, images: int, monitor: str | None) -> None:
+    Where the output is no terminal there is a plain line for each evaluation instead, and nothing without `show`.
+    """
+
+    def __init__(self, every: int, images: int, monitor: str | None, show: bool = True) -> None:
         super().__init__(every)
-        self.images, self.monitor = images, monitor
+        self.images, self.monitor, self.show = images, monitor, show
+        self.shown_scores: dict[str, float] = {}
         self.console = Console(highlight=False)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -35,7 +39,7 @@ class ProgressBar(Periodic):
             TimeRemainingColumn(compact=True),
             TextColumn("{task.description}"),
             console=self.console,
-            disable=not self.console.is_terminal,
+            disable=not (self.show and self.console.is_terminal),
             speed_estimate_period=10,
         )
         self.task = self.progress.add_task("", total=self.images, completed=module.images_seen)
@@ -44,7 +48,11 @@ class ProgressBar(Periodic):
     def due(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.is_global_zero:
             done = min(module.images_seen, self.images)
-            self.progress.update(self.task, completed=done, description=self._description(module))
+            description = self._description(module)
+            self.progress.update(self.task, completed=done, description=description)
+            if self.show and not self.console.is_terminal and module.scores is not self.shown_scores:
+                self.shown_scores = module.scores
+                self.console.print(f"{module.images_seen:,} images {description}", soft_wrap=True)
 
     def _description(self, module: LightningModule) -> str:
         losses = {"discriminator": 0.0, "generator": 0.0}
