@@ -65,6 +65,8 @@ def entry(config: DictConfig) -> float | None:
 
 
 if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
+    import lightning  # noqa: F401  # it sets the level of its own log when it is imported
+
     quiet()
 elif __name__ == "__main__":
     sys.exit(main(entry, "train", __doc__))

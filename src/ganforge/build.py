@@ -166,10 +166,13 @@ def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: 
 
 def refuse_wrong_arguments(config: DictConfig, path: str = "") -> None:
     """Check every `_target_` in the tree: that it is trusted, and that its arguments exist and have the right type."""
-    for path, node in targets(config, path):
+    nodes = list(targets(config, path))
+    for path, node in nodes:
         name = node["_target_"]
         if not isinstance(name, str) or not name.startswith(TRUSTED):
             raise ValueError(f"{path}._target_={name!r} is not allowed: only {', '.join(TRUSTED)} may be named")
+    for path, node in nodes:
+        name = node["_target_"]
         accepted = parameters(get_object(name))
         for key in node:
             if str(key).startswith("_") and str(key).endswith("_"):

@@ -85,10 +85,10 @@ def groups() -> dict[str, list[str]]:
 
 def quiet() -> None:
     """Silence what libraries say about choices that are not the user's."""
-    for name in ("lightning.pytorch", "lightning.fabric", "torch.distributed"):
+    for name in ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
-    os.environ["PYTHONWARNINGS"] = "ignore"
+    os.environ |= {"PYTHONWARNINGS": "ignore", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 
 
 def complain(error: BaseException) -> int:

@@ -1,5 +1,6 @@
 """Lightning checkpoints that appear whole or not at all."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ from ganforge.artifacts.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, flushes to disk, then renames; Lightning's own way crosses file systems."""
+    """Writes beside the target, flushes to disk, then renames; Lightning's own way crosses file systems.
+
+    Serialised in memory first, so that a full disk is an OSError and not one of PyTorch's writer.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
         with replacing(Path(path)) as file:
-            torch.save(checkpoint, file)
+            file.write(buffer.getbuffer())

@@ -12,8 +12,8 @@ class Diverged(ValueError):
 def refuse_divergence(module: LightningModule) -> None:
     """Raises `Diverged` if a term of either player, or a weight, is NaN or infinite; waits for the device."""
     for name, value in module.observed.items():
-        if not value.isfinite().all():
-            player, _, term = name.partition("/")
+        player, _, term = name.partition("/")
+        if player in ("discriminator", "generator") and not value.isfinite():
             raise Diverged(
                 f"{player}: the term {term} is {value.item()} after {module.images_seen:,} images. "
                 "Lower the learning rates, clip gradients (trainer.gradient_clip_val=) or add a penalty"

@@ -50,7 +50,7 @@ class ProgressBar(Periodic):
             done = min(module.images_seen, self.images)
             description = self._description(module)
             self.progress.update(self.task, completed=done, description=description)
-            if self.show and not self.console.is_terminal and module.scores is not self.shown_scores:
+            if self.show and not self.console.is_terminal and module.scores not in ({}, self.shown_scores):
                 self.shown_scores = module.scores
                 self.console.print(f"{module.images_seen:,} images {description}", soft_wrap=True)
 

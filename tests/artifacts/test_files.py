@@ -1,0 +1,80 @@
+"""Files appear whole or not at all; pictures show what they should."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganforge.artifacts.checkpoints import AtomicCheckpointIO
+from ganforge.artifacts.files import replacing
+from ganforge.artifacts.images import grid, labelled, save_png, scatter, to_uint8
+from ganforge.artifacts.records import append_line, read_lines
+
+
+def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
+        file.write(b"half of the n")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["x"]
+    with replacing(path) as file:
+        file.write(b"new")
+    assert path.read_text() == "new"
+
+
+def test_checkpoint_survives_a_failed_successor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "deep" / "last.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"x": torch.arange(3)}, path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        AtomicCheckpointIO().save_checkpoint({"x": torch.arange(9)}, path)
+    assert torch.equal(torch.load(path, weights_only=True)["x"], torch.arange(3))
+    assert os.listdir(path.parent) == ["last.ckpt"]
+
+
+def test_to_uint8_rounds_to_the_nearest_level_and_clamps() -> None:
+    levels = torch.arange(256)
+    assert torch.equal(to_uint8(levels / 127.5 - 1).long(), levels)
+    assert to_uint8(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
+
+
+def test_grid_places_images_row_by_row() -> None:
+    images = torch.full((4, 1, 2, 2), -1.0)
+    images[1] = 1.0
+    picture = grid(images)
+    assert picture.shape == (3, 7, 7)
+    assert picture[0, 1:3, 4:6].unique().tolist() == [255]
+    assert picture[0, 4:6, 1:3].unique().tolist() == [0]
+
+
+def test_scatter_has_y_upwards() -> None:
+    picture = scatter(torch.tensor([[0.0, 1.0]]))
+    row, column = picture[0].nonzero()[0].tolist()
+    assert row < 30
+    assert abs(column - 128) <= 1
+
+
+def test_caption_adds_a_line_and_png_keeps_pixels(tmp_path: Path) -> None:
+    picture = torch.randint(0, 256, (3, 20, 60), dtype=torch.uint8)
+    page = labelled(picture, "64 images seen")
+    assert page.shape == (3, 36, 60)
+    assert torch.equal(page[:, :20], picture)
+    assert page[:, 20:].min() < 100
+    save_png(tmp_path / "a.png", picture)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), picture.permute(1, 2, 0).numpy())
+
+
+def test_records_are_read_back_in_order(tmp_path: Path) -> None:
+    for number in range(3):
+        append_line(tmp_path / "m.jsonl", {"n": number, "pi": 0.1 + 0.2})
+    assert read_lines(tmp_path / "m.jsonl") == [{"n": n, "pi": 0.1 + 0.2} for n in range(3)]
+    assert read_lines(tmp_path / "none.jsonl") == []

@@ -1,0 +1,106 @@
+"""When callbacks act, in images seen, and what they leave behind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback, LightningModule, Trainer
+from omegaconf import DictConfig
+
+from ganforge.build import Experiment, build
+from ganforge.callbacks.clock import Periodic
+from ganforge.callbacks.health import Diverged
+
+from ..conftest import TINY
+
+Compose = Callable[..., DictConfig]
+
+
+def experiment(composed: Compose, *overrides: str) -> Experiment:
+    quick = ["metrics=none", "logger=none", "data.image_size=16", "data.batch_size=8", "callbacks.samples.count=4"]
+    return build(composed(*TINY["mlp"], *quick, *overrides))
+
+
+class Times(Periodic):
+    def __init__(self, every: int) -> None:
+        super().__init__(every)
+        self.times: list[int] = []
+
+    def due(self, trainer: Trainer, module: LightningModule) -> None:
+        self.times.append(module.images_seen)
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"),
+    [(16, [16, 32, 48, 64]), (20, [24, 40, 64]), (1, [8, 16, 24, 32, 40, 48, 56, 64]), (1000, [64])],
+)
+def test_periodic_fires_when_the_clock_passes_a_multiple_and_at_the_end(
+    composed: Compose, every: int, expected: list[int]
+) -> None:
+    run, times = experiment(composed, "images=64"), Times(every)
+    run.trainer.callbacks.append(times)
+    run.fit()
+    assert times.times == expected
+
+
+@pytest.mark.parametrize(("images", "seen"), [(64, 64), (65, 72), (1, 8)])
+def test_budget_ends_the_run_at_the_first_whole_round(composed: Compose, images: int, seen: int) -> None:
+    run = experiment(composed, f"images={images}")
+    run.fit()
+    assert run.system.images_seen == seen
+
+
+class Poison(Callback):
+    """Ruins a weight at a given time."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        if module.images_seen >= self.at:
+            next(module.discriminator.parameters()).data.fill_(float("nan"))
+
+
+def test_last_good_checkpoint_stays_when_a_run_diverges(composed: Compose, tmp_path: Path) -> None:
+    run = experiment(composed, "images=640", "evaluate_every=64", "log_every=32")
+    run.trainer.callbacks.insert(0, Poison(at=150))
+    with pytest.raises(Diverged, match=r"the term adversarial is nan after 160 images"):
+        run.fit()
+    checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["images_seen"] == 128
+    assert all(value.isfinite().all() for value in checkpoint["state_dict"].values())
+
+
+def test_a_ruined_weight_is_never_saved(composed: Compose, tmp_path: Path) -> None:
+    run = experiment(composed, "images=64", "evaluate_every=64", "log_every=1000")
+    original = run.system.training_step
+
+    def then_ruin(*args: Any) -> None:
+        original(*args)
+        next(run.system.generator.parameters()).data.fill_(float("inf"))
+        run.system.observed.clear()
+
+    run.system.training_step = then_ruin
+    with pytest.raises(Diverged, match=r"the weight generator\."):
+        run.fit()
+    assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+
+
+def test_best_is_kept_when_later_scores_are_worse(composed: Compose, tmp_path: Path) -> None:
+    run = experiment(composed, "images=192", "evaluate_every=64")
+    (checkpoints,) = [c for c in run.trainer.callbacks if type(c).__name__ == "Checkpoints"]
+    checkpoints.monitor = "fid"
+    scores = iter([3.0, 1.0, 2.0])
+
+    class Judge(Periodic):
+        def due(self, trainer: Trainer, module: LightningModule) -> None:
+            module.scores = {"fid": next(scores)}
+
+    run.trainer.callbacks.insert(0, Judge(64))
+    run.fit()
+    folder = tmp_path / "run" / "checkpoints"
+    clocks = {name: torch.load(folder / f"{name}.ckpt", weights_only=True)["images_seen"] for name in ("best", "last")}
+    assert clocks == {"best": 128, "last": 192}
+    assert torch.load(folder / "previous.ckpt", weights_only=True)["images_seen"] == 128

@@ -1,0 +1,121 @@
+"""What is refused, before anything is downloaded or allocated, and in which words."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from ganforge.build import build, fits, parameters, refuse_wrong_arguments
+from ganforge.networks.dcgan import Generator
+from ganforge.systems.gan import GANModule
+
+from .conftest import TINY
+
+Compose = Callable[..., DictConfig]
+QUICK = [*TINY["dcgan"], "logger=none", "data.image_size=16"]
+
+REFUSED = {
+    "batch norm under a per-sample penalty": (
+        ["loss=r1", "normalization.discriminator=batch"],
+        "batch norm in the discriminator",
+    ),
+    "wrong type": (["seed=abc"], "^seed=abc should be a whole number"),
+    "fraction for a whole number": (["images=1.5"], "^images=1.5 should be a whole number"),
+    "negative budget": (["images=-5"], "^images=-5: the budget"),
+    "choice that does not exist": (["model.generator.kernel_size=3"], "should be one of 4, 5"),
+    "unknown argument": (["+model.generator.widht=3"], "no argument 'widht'. Did you mean width"),
+    "image size": (["data.image_size=30"], "cannot make 30x30"),
+    "batch larger than the data": (["data.batch_size=900"], "digits has 898 images"),
+    "image network on points": (["data=mixture2d", "data.image_size=1", "model=dcgan"], "cannot make 1x1"),
+    "scores of points for images": (["metrics=mixture"], "judge points"),
+    "scores of images for points": (["data=mixture2d", "metrics=classifier"], "judge images"),
+    "uneven shares": (["trainer=ddp_cpu", "data.batch_size=33"], "multiple of their number, 2"),
+    "half precision on a CPU": (["trainer.precision=16-mixed"], "needs a GPU"),
+    "half precision weights under a penalty": (["trainer.precision=bf16-true"], "needs float32 weights"),
+    "missing GPU": (["trainer=gpu"], "needs a CUDA GPU"),
+    "missing path": (["data=arrays"], "^data.path= is missing"),
+    "learning rate": (["optimizer.generator.lr=-1"], "Invalid learning rate"),
+    "half-life": (["system.average_half_life=0"], "average_half_life must be positive"),
+    "clipping": (["trainer.gradient_clip_val=-1.0"], "gradient_clip_val must be positive"),
+    "accumulation": (["trainer.accumulate_grad_batches=0"], "accumulate_grad_batches must be at least 1"),
+    "fakes": (["metrics.images=3"], "at least 10"),
+    "latent": (["model.latent.dim=0"], "at least one dimension"),
+    "cadence": (["evaluate_every=0"], "1 or more images"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_in_one_sentence(composed: Compose, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides, message = REFUSED[case]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ValueError, match=message) as error:
+        build(composed(*QUICK, *overrides))
+    assert "\n" not in str(error.value).strip()
+
+
+def test_nonsense_is_refused_before_data_is_looked_for(composed: Compose) -> None:
+    with pytest.raises(ValueError, match="batch norm"):
+        build(composed("data=cifar10", "data.root=/nowhere", "loss=wgan_gp", "normalization.discriminator=batch"))
+
+
+def test_classifier_needs_labels(composed: Compose, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", images=np.zeros((40, 16, 16), np.uint8))
+    arrays = ["data=arrays", f"data.path={tmp_path}/x.npz", "data.batch_size=4", *TINY["dcgan"]]
+    with pytest.raises(ValueError, match="x has none. Use metrics=inception or metrics=none"):
+        build(composed(*arrays))
+
+
+@pytest.mark.parametrize(
+    "target", ["os.system", "builtins.eval", "torch.load", "pathlib.Path.write_text", "numpy.savetxt", "hydra.main"]
+)
+@pytest.mark.parametrize("place", ["callbacks.extra", "model.generator", "loss.adversarial", "logger.extra", "data"])
+def test_hostile_targets_are_refused_wherever_they_are(composed: Compose, target: str, place: str) -> None:
+    config = composed()
+    OmegaConf.set_struct(config, False)
+    OmegaConf.update(config, place, {"_target_": target, "x": 1}, force_add=True)
+    with pytest.raises(ValueError, match="is not allowed"):
+        refuse_wrong_arguments(config)
+
+
+def test_hostile_target_in_a_nested_partial_is_refused(composed: Compose) -> None:
+    config = composed()
+    hostile = {"_target_": "torch.nn.Sequential", "_partial_": True, "args": [{"deep": {"_target_": "os.system"}}]}
+    OmegaConf.update(config, "model.generator.extra", hostile, force_add=True)
+    with pytest.raises(ValueError, match="os.system"):
+        refuse_wrong_arguments(config)
+
+
+def test_parameters_follow_keywords_to_the_base_class() -> None:
+    accepted = parameters(GANModule)
+    assert accepted["seed"] is int
+    assert "latent" in accepted
+    assert parameters(Generator)["width"] is int
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "expected"),
+    [
+        (1, int, True),
+        (True, int, False),
+        (1, float, True),
+        ("1", float, False),
+        (None, int | None, True),
+        (OmegaConf.create([1, 2]), list[int], True),
+        (OmegaConf.create([1, "2"]), list[int], False),
+        (3, list[int], False),
+        (OmegaConf.create({"a": 1}), int, False),
+    ],
+)
+def test_values_fit_their_hints(value: object, hint: object, expected: bool) -> None:
+    assert fits(value, hint) is expected
+
+
+def test_arrays_describe_themselves_to_the_networks(composed: Compose, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", images=np.zeros((40, 16, 16, 3), np.uint8))
+    config = composed(*TINY["dcgan"], "data=arrays", f"data.path={tmp_path}/x.npz", "data.batch_size=4", "metrics=none")
+    experiment = build(config)
+    assert experiment.config.model.generator.image_size == 16
+    assert experiment.config.model.discriminator.channels == 3
+    assert experiment.system.sample(2).shape == (2, 3, 16, 16)

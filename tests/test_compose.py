@@ -1,0 +1,120 @@
+"""The promise: any model x any loss x any shape of data trains, and every ready-made file composes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from ganforge.build import build, refuse_wrong_arguments
+
+from .conftest import ROOT, TINY
+
+LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))
+SHAPES = [(16, 16, 3), (28, 28, 1), (32, 32, 3), (64, 64, 1)]
+QUICK = ["metrics=none", "logger=none", "data.batch_size=4", "images=1", "evaluate_every=1000", "callbacks.samples.count=4"]
+
+
+def trains_two_rounds(config: DictConfig) -> None:
+    experiment = build(config)
+    before = {name: value.clone() for name, value in experiment.system.named_parameters()}
+    experiment.fit()
+    for name, value in experiment.system.named_parameters():
+        assert value.isfinite().all(), name
+    for player in ("generator.", "discriminator."):
+        moved = [not torch.equal(before[n], v) for n, v in experiment.system.named_parameters() if n.startswith(player)]
+        assert any(moved), f"the {player[:-1]} did not move"
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("model", TINY)
+def test_every_model_plays_every_game_on_every_shape(
+    composed: Callable[..., DictConfig], tmp_path: Path, model: str, loss: str, shape: tuple[int, ...]
+) -> None:
+    path = tmp_path / "images.npz"
+    np.savez(path, images=np.random.default_rng(0).integers(0, 256, (24, *shape), dtype=np.uint8))
+    rounds = 2 * 4 * composed(f"loss={loss}").loss.critic_turns
+    trains_two_rounds(
+        composed(*TINY[model], f"loss={loss}", "data=arrays", f"data.path={path}", *QUICK, f"images={rounds}")
+    )
+
+
+@pytest.mark.parametrize("layout", ["ring", "grid"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_points_play_every_game(composed: Callable[..., DictConfig], loss: str, layout: str) -> None:
+    overrides = ["model.generator.hidden=[8]", "model.discriminator.hidden=[8]", "data.points=100", *QUICK, "images=40"]
+    trains_two_rounds(composed(f"loss={loss}", "data=mixture2d", f"data.layout={layout}", *overrides))
+
+
+@pytest.mark.parametrize("penalty", ["gradient_penalty", "dragan", "r1", "r1_r2"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_takes_every_penalty(composed: Callable[..., DictConfig], loss: str, penalty: str) -> None:
+    config = composed(*TINY["dcgan"], f"loss={loss}", f"penalty={penalty}", "data.image_size=16")
+    refuse_wrong_arguments(config)
+    assert config.normalization.discriminator == "layer"
+    assert list(config.loss.penalties) == penalty.split("_") if penalty == "r1_r2" else [penalty]
+
+
+@pytest.mark.parametrize(
+    ("loss", "learning_rate", "turns", "penalties", "constraint"),
+    [
+        ("wgan", 5e-5, 5, [], "WeightClipping"),
+        ("wgan_gp", 1e-4, 5, ["gradient_penalty"], None),
+        ("hinge", 2e-4, 1, [], None),
+        ("relativistic", 2e-4, 1, ["r1", "r2"], None),
+    ],
+)
+def test_a_loss_brings_what_its_paper_needs(
+    composed: Callable[..., DictConfig], loss: str, learning_rate: float, turns: int, penalties: list, constraint: str
+) -> None:
+    config = composed(f"loss={loss}", "data.image_size=16", "metrics=none", "logger=none", *TINY["dcgan"])
+    system = build(config).system
+    rates = {optimizer.param_groups[0]["lr"] for optimizer in system.configure_optimizers()}
+    assert rates == {learning_rate}
+    assert system.game.critic_turns == turns
+    assert list(system.game.penalties) == penalties
+    assert (type(system.game.constraint).__name__ if system.game.constraint else None) == constraint
+
+
+def test_the_user_overrides_what_a_loss_brings(composed: Callable[..., DictConfig]) -> None:
+    config = composed(
+        "loss=wgan_gp",
+        "optimizer=rmsprop",
+        "penalty=none",
+        "loss.critic_turns=2",
+        "normalization.discriminator=instance",
+        "optimizer.generator.lr=0.5",
+    )
+    assert config.optimizer.generator._target_ == "torch.optim.RMSprop"
+    assert config.optimizer.generator.lr == 0.5
+    assert config.loss.penalties == {}
+    assert config.loss.critic_turns == 2
+    assert config.model.discriminator.normalization == "instance"
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "conf" / "experiment").glob("*.yaml")))
+def test_every_recipe_composes_and_names_its_source(composed: Callable[..., DictConfig], name: str) -> None:
+    config = composed(f"experiment={name}")
+    refuse_wrong_arguments(config)
+    assert "arXiv:" in (ROOT / "conf" / "experiment" / f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "conf" / "trainer").glob("[!_]*.yaml")))
+def test_every_trainer_composes(composed: Callable[..., DictConfig], name: str) -> None:
+    refuse_wrong_arguments(composed(f"trainer={name}"))
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "conf" / "sweep").glob("*.yaml")))
+def test_every_sweep_names_options_that_exist(name: str) -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", [f"sweep={name}"], return_hydra_config=True)
+    for key, values in config.hydra.sweeper.params.items():
+        for value in str(values).split(","):
+            if (ROOT / "conf" / key).is_dir():
+                assert (ROOT / "conf" / key / f"{value}.yaml").exists()
+            else:
+                assert key in config

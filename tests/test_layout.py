@@ -1,0 +1,82 @@
+"""The arrows between the parts of the house; docs/architecture.md draws them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT
+
+SOURCE = ROOT / "src"
+EVERYONE = {"interfaces", "randomness", "suggestions"}
+ALLOWED = {
+    "interfaces": set(),
+    "randomness": set(),
+    "suggestions": set(),
+    "layers": set(),
+    "networks": {"layers"},
+    "losses": set(),
+    "regularizers": set(),
+    "data": set(),
+    "metrics": set(),
+    "artifacts": set(),
+    "systems": {"losses", "regularizers"},
+    "callbacks": {"systems", "metrics", "artifacts"},
+    "build": {"artifacts", "data", "systems"},
+    "command": {"artifacts"},
+    "run": {"artifacts", "command"},
+    "train": {"build", "command", "run"},
+}
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
+
+
+def part(module: str) -> str:
+    """`losses` for ganforge.losses.game, `train` for train."""
+    return (module.split(".") + [""])[1] if module.startswith("ganforge") else module.split(".")[0]
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {module for module in found if module.startswith("ganforge")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_follow_the_arrows(path: Path) -> None:
+    own = part(".".join(path.relative_to(SOURCE).with_suffix("").parts))
+    for module in imports(path):
+        target = part(module)
+        assert target == own or target in EVERYONE | ALLOWED[own], f"{own} must not import {module}"
+
+
+def test_packages_have_empty_init_files() -> None:
+    packages = [path for path in (SOURCE / "ganforge").rglob("*") if path.is_dir() and any(path.glob("*.py"))]
+    assert packages
+    for package in packages:
+        assert (package / "__init__.py").read_text() == ""
+
+
+def test_there_is_no_circle() -> None:
+    graph = {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts): imports(path) for path in FILES
+    }
+
+    def reachable(module: str, seen: set[str]) -> set[str]:
+        for target in graph.get(module, set()) - seen:
+            seen.add(target)
+            reachable(target, seen)
+        return seen
+
+    assert [module for module in graph if module in reachable(module, set())] == []
+
+
+def test_every_module_and_public_class_or_function_of_the_mathematics_says_what_it_is() -> None:
+    for folder in ("losses", "regularizers", "metrics", "networks"):
+        for path in (SOURCE / "ganforge" / folder).glob("[!_]*.py"):
+            tree = ast.parse(path.read_text())
+            assert ast.get_docstring(tree), path
