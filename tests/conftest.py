@@ -49,7 +49,9 @@ def composed(tmp_path: Path) -> Callable[..., DictConfig]:
 def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
     """`command("model=mlp", ...)`: `python src/train.py` from another folder, writing below a temporary one."""
 
-    def run(*arguments: str, timeout: int = 600, script: str = "train", **environment: str) -> subprocess.CompletedProcess:
+    def run(
+        *arguments: str, timeout: int = 600, script: str = "train", **environment: str
+    ) -> subprocess.CompletedProcess:
         environment = {"OMP_NUM_THREADS": "1", "COLUMNS": "80"} | environment
         outputs = [] if any(word in ("--help", "-h") for word in arguments) else [f"paths.outputs={tmp_path}/outputs"]
         return subprocess.run(

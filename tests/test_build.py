@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from ganforge.build import build, fits, parameters, refuse_wrong_arguments
+from ganforge.build import build, fits, parameters, refuse_untrusted_targets
 from ganforge.networks.dcgan import Generator
 from ganforge.systems.gan import GANModule
 
@@ -63,12 +63,13 @@ def test_nonsense_is_refused_before_data_is_looked_for(composed: Compose) -> Non
 def test_classifier_needs_labels(composed: Compose, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=np.zeros((40, 16, 16), np.uint8))
     arrays = ["data=arrays", f"data.path={tmp_path}/x.npz", "data.batch_size=4", *TINY["dcgan"]]
-    with pytest.raises(ValueError, match="x has none. Use metrics=inception or metrics=none"):
+    with pytest.raises(ValueError, match="x has none"):
         build(composed(*arrays))
 
 
 @pytest.mark.parametrize(
-    "target", ["os.system", "builtins.eval", "torch.load", "pathlib.Path.write_text", "numpy.savetxt", "hydra.main"]
+    "target",
+    ["os.system", "builtins.eval", "torch.load", "pathlib.Path.write_text", "numpy.savetxt", "hydra.main"],
 )
 @pytest.mark.parametrize("place", ["callbacks.extra", "model.generator", "loss.adversarial", "logger.extra", "data"])
 def test_hostile_targets_are_refused_wherever_they_are(composed: Compose, target: str, place: str) -> None:
@@ -76,15 +77,19 @@ def test_hostile_targets_are_refused_wherever_they_are(composed: Compose, target
     OmegaConf.set_struct(config, False)
     OmegaConf.update(config, place, {"_target_": target, "x": 1}, force_add=True)
     with pytest.raises(ValueError, match="is not allowed"):
-        refuse_wrong_arguments(config)
+        refuse_untrusted_targets(config)
 
 
 def test_hostile_target_in_a_nested_partial_is_refused(composed: Compose) -> None:
     config = composed()
-    hostile = {"_target_": "torch.nn.Sequential", "_partial_": True, "args": [{"deep": {"_target_": "os.system"}}]}
+    hostile = {
+        "_target_": "torch.nn.Sequential",
+        "_partial_": True,
+        "args": [{"deep": {"_target_": "os.system"}}],
+    }
     OmegaConf.update(config, "model.generator.extra", hostile, force_add=True)
-    with pytest.raises(ValueError, match="os.system"):
-        refuse_wrong_arguments(config)
+    with pytest.raises(ValueError, match=r"os\.system"):
+        refuse_untrusted_targets(config)
 
 
 def test_parameters_follow_keywords_to_the_base_class() -> None:

@@ -15,7 +15,14 @@ from .conftest import ROOT, TINY
 
 LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))
 SHAPES = [(16, 16, 3), (28, 28, 1), (32, 32, 3), (64, 64, 1)]
-QUICK = ["metrics=none", "logger=none", "data.batch_size=4", "images=1", "evaluate_every=1000", "callbacks.samples.count=4"]
+QUICK = [
+    "metrics=none",
+    "logger=none",
+    "data.batch_size=4",
+    "images=1",
+    "evaluate_every=1000",
+    "callbacks.samples.count=4",
+]
 
 
 def trains_two_rounds(config: DictConfig) -> None:
@@ -46,7 +53,13 @@ def test_every_model_plays_every_game_on_every_shape(
 @pytest.mark.parametrize("layout", ["ring", "grid"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_points_play_every_game(composed: Callable[..., DictConfig], loss: str, layout: str) -> None:
-    overrides = ["model.generator.hidden=[8]", "model.discriminator.hidden=[8]", "data.points=100", *QUICK, "images=40"]
+    overrides = [
+        "model.generator.hidden=[8]",
+        "model.discriminator.hidden=[8]",
+        "data.points=100",
+        *QUICK,
+        "images=40",
+    ]
     trains_two_rounds(composed(f"loss={loss}", "data=mixture2d", f"data.layout={layout}", *overrides))
 
 
@@ -69,7 +82,12 @@ def test_every_loss_takes_every_penalty(composed: Callable[..., DictConfig], los
     ],
 )
 def test_a_loss_brings_what_its_paper_needs(
-    composed: Callable[..., DictConfig], loss: str, learning_rate: float, turns: int, penalties: list, constraint: str
+    composed: Callable[..., DictConfig],
+    loss: str,
+    learning_rate: float,
+    turns: int,
+    penalties: list,
+    constraint: str,
 ) -> None:
     config = composed(f"loss={loss}", "data.image_size=16", "metrics=none", "logger=none", *TINY["dcgan"])
     system = build(config).system

@@ -32,7 +32,7 @@ FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.p
 
 def part(module: str) -> str:
     """`losses` for ganforge.losses.game, `train` for train."""
-    return (module.split(".") + [""])[1] if module.startswith("ganforge") else module.split(".")[0]
+    return [*module.split("."), ""][1] if module.startswith("ganforge") else module.split(".")[0]
 
 
 def imports(path: Path) -> set[str]:
@@ -62,9 +62,7 @@ def test_packages_have_empty_init_files() -> None:
 
 
 def test_there_is_no_circle() -> None:
-    graph = {
-        ".".join(path.relative_to(SOURCE).with_suffix("").parts): imports(path) for path in FILES
-    }
+    graph = {".".join(path.relative_to(SOURCE).with_suffix("").parts): imports(path) for path in FILES}
 
     def reachable(module: str, seen: set[str]) -> set[str]:
         for target in graph.get(module, set()) - seen:

@@ -51,6 +51,7 @@ def build(config: DictConfig) -> Experiment:
     OmegaConf.set_struct(config, False)
     if config.metrics.extractor is None:
         config.callbacks.pop("evaluation", None)
+    refuse_untrusted_targets(config)
     refuse_foreign_metrics(config)
     refuse_wrong_arguments(config.data, "data")
     data = create(config.data, "data")
@@ -93,7 +94,8 @@ def describe(config: DictConfig, data: InMemoryData) -> None:
 def build_trainer(config: DictConfig) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
     hardware = OmegaConf.masked_copy(
-        config.trainer, [key for key in config.trainer if key not in ("gradient_clip_val", "accumulate_grad_batches")]
+        config.trainer,
+        [key for key in config.trainer if key not in ("gradient_clip_val", "accumulate_grad_batches")],
     )
     hardware._set_parent(config)
     try:
@@ -135,7 +137,9 @@ def refuse_impossible_games(system: AdversarialModule, precision: str) -> None:
             "mixes up. Use normalization.discriminator=layer (or instance, or none)"
         )
     if precision in ("16-true", "bf16-true"):
-        raise ValueError(f"the penalty {per_sample[0]} needs float32 weights: use trainer.precision=bf16-mixed or 32-true")
+        raise ValueError(
+            f"the penalty {per_sample[0]} needs float32 weights: use trainer.precision=bf16-mixed or 32-true"
+        )
 
 
 def refuse_foreign_metrics(config: DictConfig) -> None:
@@ -159,29 +163,32 @@ def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
 def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: AdversarialModule) -> None:
     if data.batch_size % trainer.world_size:
         raise ValueError(
-            f"data.batch_size={data.batch_size} is the batch over all processes: it must be a multiple of their number, "
+            f"data.batch_size={data.batch_size} is shared among all processes: it must be a multiple of their number, "
             f"{trainer.world_size}"
         )
 
 
-def refuse_wrong_arguments(config: DictConfig, path: str = "") -> None:
-    """Check every `_target_` in the tree: that it is trusted, and that its arguments exist and have the right type."""
-    nodes = list(targets(config, path))
-    for path, node in nodes:
+def refuse_untrusted_targets(config: DictConfig) -> None:
+    """Nothing is imported, let alone called, before every `_target_` in the tree has passed."""
+    for path, node in targets(config):
         name = node["_target_"]
         if not isinstance(name, str) or not name.startswith(TRUSTED):
             raise ValueError(f"{path}._target_={name!r} is not allowed: only {', '.join(TRUSTED)} may be named")
-    for path, node in nodes:
+
+
+def refuse_wrong_arguments(config: DictConfig, path: str = "") -> None:
+    """Check every `_target_` in the tree: that its arguments exist and have the right type."""
+    for path, node in targets(config, path):
         name = node["_target_"]
         accepted = parameters(get_object(name))
-        for key in node:
-            if str(key).startswith("_") and str(key).endswith("_"):
+        for key in map(str, node):
+            if key.startswith("_") and key.endswith("_"):
                 continue
-            where = origin(node, str(key)) or f"{path}.{key}"
+            where = origin(node, key) or f"{path}.{key}"
             if OmegaConf.is_missing(node, key):
                 raise ValueError(f"{where}= is missing: {name.rpartition('.')[2]} needs it")
             if key not in accepted:
-                raise ValueError(f"{path} has no argument {key!r}{suggestion(str(key), list(accepted))}")
+                raise ValueError(f"{path} has no argument {key!r}{suggestion(key, list(accepted))}")
             if not fits(node[key], accepted[key]):
                 raise ValueError(f"{where}={node[key]} should be {spelled(accepted[key])}")
 
@@ -216,7 +223,7 @@ def parameters(target: Any) -> dict[str, Any]:
     accepted: dict[str, Any] = {}
     for base in target.__mro__:
         if "__init__" in vars(base):
-            own, passes_on = _own_parameters(base.__init__)
+            own, passes_on = _own_parameters(vars(base)["__init__"])
             accepted = own | accepted
             if not passes_on:
                 break
@@ -231,7 +238,9 @@ def _own_parameters(function: Any) -> tuple[dict[str, Any], bool]:
         hints = {}
     kinds = {p.kind for p in signature.parameters.values()}
     named = [
-        p.name for p in signature.parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name != "self"
+        p.name
+        for p in signature.parameters.values()
+        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name != "self"
     ]
     return {name: hints.get(name, Any) for name in named}, inspect.Parameter.VAR_KEYWORD in kinds
 
@@ -260,5 +269,11 @@ def spelled(hint: Any) -> str:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join(spelled(option) for option in get_args(hint))
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
+    names = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a text",
+        type(None): "null",
+    }
     return names.get(hint, str(hint))

@@ -1,4 +1,4 @@
-"""The command line around a job: mistakes are explained before anything starts, failures are recorded, sweeps ranked."""
+"""The command line around a job: mistakes explained before anything starts, failures recorded, sweeps ranked."""
 
 import csv
 import itertools
@@ -57,7 +57,7 @@ def main(entry: Callable[[], None], config_name: str, help_text: str) -> int:
 
 def described_groups(config_name: str) -> str:
     """Every group with its options, the default first, for a terminal of 80 columns."""
-    defaults = {}
+    defaults: dict[str, str] = {}
     for line in (conf_folder() / f"{config_name}.yaml").read_text().splitlines():
         group, _, option = line.strip().removeprefix("- ").partition(": ")
         defaults.setdefault(group, option)
@@ -187,9 +187,8 @@ def refuse_unknown_options(override: Override, options: list[str]) -> None:
         for option in value if isinstance(value, list) else [value]:
             if option not in (None, "null", *options):
                 group = override.key_or_group
-                raise ValueError(
-                    f"{group}={option} does not exist{suggestion(str(option), options)} (there are: {', '.join(options)})"
-                )
+                meant = suggestion(str(option), options)
+                raise ValueError(f"{group}={option} does not exist{meant} (there are: {', '.join(options)})")
 
 
 def refuse_unknown_key(override: Override, known: list[str], groups: list[str]) -> None:
@@ -288,9 +287,7 @@ def ranking_table(ranked: list[dict[str, Any]]) -> Table:
     for column in ("rank", "job", "overrides", ranked[0]["monitor"], "images"):
         table.add_column(column, justify="left" if column == "overrides" else "right", overflow="fold")
     for rank, job in enumerate(ranked, 1):
-        table.add_row(
-            str(rank), str(job["number"]), job["overrides"], f"{job['score']:.4g}", f"{job['images_seen']:,}"
-        )
+        table.add_row(str(rank), str(job["number"]), job["overrides"], f"{job['score']:.4g}", f"{job['images_seen']:,}")
     return table
 
 

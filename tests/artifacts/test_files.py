@@ -1,6 +1,5 @@
 """Files appear whole or not at all; pictures show what they should."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path: Path
         file.write(b"half of the n")
         raise KeyboardInterrupt
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["x"]
+    assert [file.name for file in tmp_path.iterdir()] == ["x"]
     with replacing(path) as file:
         file.write(b"new")
     assert path.read_text() == "new"
@@ -38,7 +37,7 @@ def test_checkpoint_survives_a_failed_successor(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="No space left"):
         AtomicCheckpointIO().save_checkpoint({"x": torch.arange(9)}, path)
     assert torch.equal(torch.load(path, weights_only=True)["x"], torch.arange(3))
-    assert os.listdir(path.parent) == ["last.ckpt"]
+    assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
 
 
 def test_to_uint8_rounds_to_the_nearest_level_and_clamps() -> None:

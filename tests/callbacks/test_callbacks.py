@@ -19,7 +19,13 @@ Compose = Callable[..., DictConfig]
 
 
 def experiment(composed: Compose, *overrides: str) -> Experiment:
-    quick = ["metrics=none", "logger=none", "data.image_size=16", "data.batch_size=8", "callbacks.samples.count=4"]
+    quick = [
+        "metrics=none",
+        "logger=none",
+        "data.image_size=16",
+        "data.batch_size=8",
+        "callbacks.samples.count=4",
+    ]
     return build(composed(*TINY["mlp"], *quick, *overrides))
 
 

@@ -18,7 +18,14 @@ from ganforge.data import benchmarks
 from ganforge.data.arrays import Arrays
 from ganforge.data.folder import Folder
 
-DESCRIBED = {"image_size": None, "channels": None, "num_classes": None, "batch_size": 2, "seed": 0, "flip": False}
+DESCRIBED = {
+    "image_size": None,
+    "channels": None,
+    "num_classes": None,
+    "batch_size": 2,
+    "seed": 0,
+    "flip": False,
+}
 RANDOM = np.random.default_rng(0)
 
 
@@ -86,7 +93,14 @@ def test_missing_and_truncated_archives_are_named(tmp_path: Path) -> None:
 
 
 def folder(path: Path, channels: int = 3, **changes: object) -> Folder:
-    options = {"image_size": 8, "channels": channels, "num_classes": None, "batch_size": 1, "seed": 0, "flip": False}
+    options = {
+        "image_size": 8,
+        "channels": channels,
+        "num_classes": None,
+        "batch_size": 1,
+        "seed": 0,
+        "flip": False,
+    }
     options |= {"cache": str(path.parent / "cache"), "held_out": 0.5, "memory_gib": 1.0}
     data = Folder(path=str(path), **(options | changes))
     data.load_splits()
@@ -219,7 +233,10 @@ def test_cifar10_in_its_own_format(tmp_path: Path, offline: None, monkeypatch: p
     base = tmp_path / "cifar-10-batches-py"
     base.mkdir()
     lists: dict[str, list[list[str]]] = {"train_list": [], "test_list": []}
-    for name, kind in [*((f"data_batch_{i}", "train_list") for i in range(1, 6)), ("test_batch", "test_list")]:
+    for name, kind in [
+        *((f"data_batch_{i}", "train_list") for i in range(1, 6)),
+        ("test_batch", "test_list"),
+    ]:
         (base / name).write_bytes(pickle.dumps({"data": pixels(4, 3072), "labels": [0, 1, 2, 9]}))
         lists[kind].append([name, benchmarks.md5(base / name)])
     (base / "batches.meta").write_bytes(pickle.dumps({"label_names": [str(i) for i in range(10)]}))

@@ -60,7 +60,13 @@ def test_terminal_shows_scores_and_places_and_nothing_else(finished: tuple) -> N
 def test_run_folder_is_as_the_readme_says(finished: tuple) -> None:
     folder, _ = finished
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    expected = {".hydra/config.yaml", ".hydra/overrides.yaml", "metrics.jsonl", "status.json", "generator.safetensors"}
+    expected = {
+        ".hydra/config.yaml",
+        ".hydra/overrides.yaml",
+        "metrics.jsonl",
+        "status.json",
+        "generator.safetensors",
+    }
     expected |= {f"checkpoints/{name}.ckpt" for name in ("last", "previous", "best")}
     expected |= {f"samples/{name}.png" for name in ("real", "000000000", "000000320", "000000640")}
     assert expected <= names
@@ -75,9 +81,24 @@ def test_every_score_carries_its_stamp(finished: tuple) -> None:
     for record in records:
         stamp = record["stamp"]
         assert stamp["extractor"].startswith("classifier:")
-        assert (stamp["fake_images"], stamp["real_images"], stamp["weights"], stamp["seed"]) == (60, 899, "ema", 0)
+        assert (stamp["fake_images"], stamp["real_images"], stamp["weights"], stamp["seed"]) == (
+            60,
+            899,
+            "ema",
+            0,
+        )
         assert set(stamp["versions"]) == {"ganforge", "torch", "torchmetrics"}
-        for score in ("fid", "kid", "is", "precision", "recall", "density", "coverage", "classes", "class_entropy"):
+        for score in (
+            "fid",
+            "kid",
+            "is",
+            "precision",
+            "recall",
+            "density",
+            "coverage",
+            "classes",
+            "class_entropy",
+        ):
             assert np.isfinite(record["scores"][f"{score}_classifier"])
             assert np.isfinite(record["real"]["scores"][f"{score}_classifier"])
 
@@ -86,8 +107,19 @@ def test_tensorboard_has_every_term_against_images_seen(finished: tuple) -> None
     folder, _ = finished
     events = EventAccumulator(str(folder / "tensorboard")).Reload()
     scalars = set(events.Tags()["scalars"])
-    terms = {"discriminator/adversarial", "discriminator/r1", "generator/adversarial", "logits/real", "logits/fake"}
-    terms |= {"gradient_norm/discriminator", "gradient_norm/generator", "images_per_second", "scores/fid_classifier"}
+    terms = {
+        "discriminator/adversarial",
+        "discriminator/r1",
+        "generator/adversarial",
+        "logits/real",
+        "logits/fake",
+    }
+    terms |= {
+        "gradient_norm/discriminator",
+        "gradient_norm/generator",
+        "images_per_second",
+        "scores/fid_classifier",
+    }
     assert terms <= scalars
     assert [event.step for event in events.Scalars("generator/adversarial")] == list(range(64, 641, 64))
     assert [event.step for event in events.Images("samples")] == [0, 320, 640]
@@ -143,7 +175,10 @@ MISTAKES = {
     "added key": (["+foo=3"], "foo is not a key of this configuration"),
     "sweep without -m": (["model=dcgan,mlp"], "add -m"),
     "grammar": (["loss=[hinge"], "cannot read 'loss=[hinge'"),
-    "key of another option, in a sweep": (["-m", "data=mnist,digits", "data.root=x"], "data.root is not a key"),
+    "key of another option, in a sweep": (
+        ["-m", "data=mnist,digits", "data.root=x"],
+        "data.root is not a key",
+    ),
     "type": (["images=abc"], "images=abc should be a whole number"),
     "range": (["images=-5"], "images=-5: the budget must be at least one image"),
     "missing file": (["data=arrays", "data.path=nope.npz"], "nope.npz: no such file"),

@@ -34,7 +34,10 @@ def by_hand(name: str) -> tuple[float, float]:
         ),
         "wgan": (mean(fake) - mean(real), -mean(fake)),
         "hinge": (mean([max(0, 1 - r) for r in real]) + mean([max(0, 1 + f) for f in fake]), -mean(fake)),
-        "relativistic": (-mean([log_sigmoid(r - f) for r, f in pairs]), -mean([log_sigmoid(f - r) for r, f in pairs])),
+        "relativistic": (
+            -mean([log_sigmoid(r - f) for r, f in pairs]),
+            -mean([log_sigmoid(f - r) for r, f in pairs]),
+        ),
     }[name]
 
 

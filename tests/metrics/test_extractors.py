@@ -108,9 +108,7 @@ def test_hostile_inception_weights_execute_nothing(tmp_path: Path, monkeypatch: 
     assert not (tmp_path / "executed").exists()
 
 
-def test_without_network_the_message_names_the_weights_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_network_the_message_names_the_weights_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*_: object, **__: object) -> None:
         raise URLError("no network")
 

@@ -17,7 +17,9 @@ def test_dcgan_at_every_size(image_size: int, depth: int, channels: int, kernel_
     assert images.shape == (3, channels, image_size, image_size)
     assert images.abs().max() <= 1
     assert discriminator(images).shape == (3,)
-    strided = [layer for layer in generator.modules() if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2)]
+    strided = [
+        layer for layer in generator.modules() if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2)
+    ]
     assert len(strided) == depth
 
 

@@ -214,7 +214,9 @@ def test_samples_come_from_the_average_without_touching_training(composed: Compo
 def test_without_half_life_the_average_is_the_generator(composed: Compose) -> None:
     run = experiment(composed, "images=24", "system.average_half_life=null")
     run.fit()
-    for averaged, live in zip(run.system.averaged_generator.parameters(), run.system.generator.parameters(), strict=True):
+    for averaged, live in zip(
+        run.system.averaged_generator.parameters(), run.system.generator.parameters(), strict=True
+    ):
         assert torch.equal(averaged, live)
 
 

@@ -38,5 +38,3 @@ def save_generator(path: Path, generator: nn.Module, config: dict[str, Any], fac
     """The weights, with what rebuilds the generator (`config`) and what is known of it (`facts`) as JSON metadata."""
     metadata = {"format": "pt", "config": json.dumps(config), "facts": json.dumps(facts)}
     save_tensors(path, dict(generator.state_dict()), metadata)
-
-

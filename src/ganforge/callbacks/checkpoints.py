@@ -4,11 +4,12 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-from lightning import LightningModule, Trainer
+from lightning import Trainer
 
 from ganforge.artifacts.tensors import save_generator
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
+from ganforge.systems.gan import GANModule
 
 
 class Checkpoints(Periodic):
@@ -36,7 +37,7 @@ class Checkpoints(Periodic):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best = state["best"]
 
-    def due(self, trainer: Trainer, module: LightningModule) -> None:
+    def due(self, trainer: Trainer, module: GANModule) -> None:
         refuse_divergence(module)
         improved = self._improved(module.scores)
         last = self.folder / "last.ckpt"

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, Trainer
+
+from ganforge.systems.gan import GANModule
 
 
 class Periodic(Callback):
@@ -14,21 +16,21 @@ class Periodic(Callback):
         self.every = every
         self.last = 0
 
-    def due(self, trainer: Trainer, module: LightningModule) -> None:
+    def due(self, trainer: Trainer, module: GANModule) -> None:
         raise AssertionError("a subclass says what is due")
 
-    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, module: GANModule) -> None:
         self.last = module.images_seen
 
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
         if module.images_seen // self.every > self.last // self.every:
             self._fire(trainer, module)
 
-    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, module: GANModule) -> None:
         if module.images_seen > self.last:
             self._fire(trainer, module)
 
-    def _fire(self, trainer: Trainer, module: LightningModule) -> None:
+    def _fire(self, trainer: Trainer, module: GANModule) -> None:
         self.last = module.images_seen
         self.due(trainer, module)
 
@@ -41,5 +43,5 @@ class Budget(Callback):
             raise ValueError(f"images={images}: the budget must be at least one image")
         self.images = images
 
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
         trainer.should_stop = module.images_seen >= self.images

@@ -4,24 +4,25 @@ import time
 from typing import Any
 
 import torch
-from lightning import LightningModule, Trainer
+from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from ganforge.callbacks.clock import Periodic
+from ganforge.systems.gan import GANModule
 
 
 class Curves(Periodic):
     """Fetches `module.observed` from its device every `every` images; in between nothing waits for the device."""
 
-    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, module: GANModule) -> None:
         super().on_fit_start(trainer, module)
         self.since = (time.perf_counter(), module.images_seen)
 
-    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, module: GANModule, batch: Any, batch_idx: int) -> None:
         per_round = module.batches_per_round * trainer.datamodule.batch_size
         module.observing = (module.images_seen + per_round) // self.every > self.last // self.every
 
-    def due(self, trainer: Trainer, module: LightningModule) -> None:
+    def due(self, trainer: Trainer, module: GANModule) -> None:
         if not trainer.is_global_zero:
             return
         now = (time.perf_counter(), module.images_seen)
@@ -32,7 +33,7 @@ class Curves(Periodic):
         for logger in trainer.loggers:
             logger.log_metrics(metrics, module.images_seen)
 
-    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, module: GANModule) -> None:
         super().on_train_end(trainer, module)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning import LightningModule, Trainer
+from lightning import Trainer
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
@@ -18,6 +18,7 @@ from ganforge.interfaces import Batch, FeatureExtractor
 from ganforge.metrics.features import Features
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.randomness import derived_generator
+from ganforge.systems.gan import GANModule
 
 BLOCK = 250
 
@@ -55,7 +56,7 @@ class Evaluation(Periodic):
         self.records = Path(run_folder) / "metrics.jsonl"
         self.cache = Cache(Path(cache))
 
-    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, module: GANModule) -> None:
         super().on_fit_start(trainer, module)
         data = trainer.datamodule
         if trainer.is_global_zero:
@@ -112,7 +113,7 @@ class Evaluation(Periodic):
         self.collection.update(features=fake.features, logits=fake.logits)
         return {f"{name}_{self.extractor.name}": value.item() for name, value in self.collection.compute().items()}
 
-    def due(self, trainer: Trainer, module: LightningModule) -> None:
+    def due(self, trainer: Trainer, module: GANModule) -> None:
         features, logits = self._fakes(trainer, module)
         scores = self.score(Features(features, logits)) if trainer.is_global_zero else {}
         module.scores = trainer.strategy.broadcast(scores)
@@ -129,7 +130,7 @@ class Evaluation(Periodic):
                 },
             )
 
-    def _fakes(self, trainer: Trainer, module: LightningModule) -> tuple[Tensor, Tensor]:
+    def _fakes(self, trainer: Trainer, module: GANModule) -> tuple[Tensor, Tensor]:
         """Features and logits of all fakes on every rank, in the order of their latents."""
         ranks, rank = trainer.world_size, trainer.global_rank
         latents = module.latent.sample(self.images, generator=derived_generator("evaluation", self.seed))

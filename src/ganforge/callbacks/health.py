@@ -1,15 +1,16 @@
 """Stops a run that can no longer learn anything."""
 
-from lightning import LightningModule, Trainer
+from lightning import Trainer
 
 from ganforge.callbacks.clock import Periodic
+from ganforge.systems.gan import GANModule
 
 
 class Diverged(ValueError):
     """A loss or a weight is not a finite number any more."""
 
 
-def refuse_divergence(module: LightningModule) -> None:
+def refuse_divergence(module: GANModule) -> None:
     """Raises `Diverged` if a term of either player, or a weight, is NaN or infinite; waits for the device."""
     for name, value in module.observed.items():
         player, _, term = name.partition("/")
@@ -26,5 +27,5 @@ def refuse_divergence(module: LightningModule) -> None:
 class Health(Periodic):
     """Looks for divergence every `every` images, and once at the end."""
 
-    def due(self, trainer: Trainer, module: LightningModule) -> None:
+    def due(self, trainer: Trainer, module: GANModule) -> None:
         refuse_divergence(module)

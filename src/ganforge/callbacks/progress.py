@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from lightning import LightningModule, Trainer
+from lightning import Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from ganforge.callbacks.clock import Periodic
+from ganforge.systems.gan import GANModule
 
 
 class ImagesPerSecond(ProgressColumn):
@@ -29,7 +30,7 @@ class ProgressBar(Periodic):
         self.shown_scores: dict[str, float] = {}
         self.console = Console(highlight=False)
 
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
         if not trainer.is_global_zero:
             return
         self.progress = Progress(
@@ -45,7 +46,7 @@ class ProgressBar(Periodic):
         self.task = self.progress.add_task("", total=self.images, completed=module.images_seen)
         self.progress.start()
 
-    def due(self, trainer: Trainer, module: LightningModule) -> None:
+    def due(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero:
             done = min(module.images_seen, self.images)
             description = self._description(module)
@@ -54,7 +55,7 @@ class ProgressBar(Periodic):
                 self.shown_scores = module.scores
                 self.console.print(f"{module.images_seen:,} images {description}", soft_wrap=True)
 
-    def _description(self, module: LightningModule) -> str:
+    def _description(self, module: GANModule) -> str:
         losses = {"discriminator": 0.0, "generator": 0.0}
         for name, value in module.observed.items():
             player = name.split("/")[0]
@@ -65,11 +66,11 @@ class ProgressBar(Periodic):
             text += f" {self.monitor.split('_')[0]} {module.scores[self.monitor]:.4g}"
         return text
 
-    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, module: GANModule) -> None:
         super().on_train_end(trainer, module)
         self._stop(trainer)
 
-    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, module: GANModule, exception: BaseException) -> None:
         self._stop(trainer)
 
     def _stop(self, trainer: Trainer) -> None:

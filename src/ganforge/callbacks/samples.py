@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from lightning import LightningModule, Trainer
+from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from ganforge.artifacts.images import grid, labelled, save_png
 from ganforge.callbacks.clock import Periodic
 from ganforge.randomness import derived_generator
+from ganforge.systems.gan import GANModule
 
 
 class Samples(Periodic):
@@ -20,13 +21,13 @@ class Samples(Periodic):
         self.count, self.seed = count, seed
         self.folder = Path(run_folder) / "samples"
 
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero and module.images_seen == 0:
             reals = trainer.datamodule.held_out_split.images[: self.count]
             self._show(trainer, "real", grid(reals), "real", 0)
             self.due(trainer, module)
 
-    def due(self, trainer: Trainer, module: LightningModule) -> None:
+    def due(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero:
             latents = module.latent.sample(self.count, generator=derived_generator("samples", self.seed))
             picture = grid(module.images_from(latents))

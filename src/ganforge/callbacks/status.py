@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, Trainer
 
 from ganforge.artifacts.records import write_json
+from ganforge.systems.gan import GANModule
 
 
 class Status(Callback):
@@ -13,6 +14,6 @@ class Status(Callback):
     def __init__(self, run_folder: str) -> None:
         self.file = Path(run_folder) / "status.json"
 
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero:
             write_json(self.file, {"state": "running"})

@@ -24,7 +24,5 @@ class Digits(InMemoryData):
         levels = torch.from_numpy(images).view(-1, 1, 8, 8) * (255 / 16)
         assert self.image_size is not None
         order = held_out_order(len(labels), self.held_out)
-        digits = Batch(
-            resized(levels.round().byte(), self.image_size)[order], torch.from_numpy(labels).long()[order]
-        )
+        digits = Batch(resized(levels.round().byte(), self.image_size)[order], torch.from_numpy(labels).long()[order])
         return hold_out(digits, self.held_out)

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from lightning import LightningDataModule
@@ -44,7 +45,15 @@ class RoundLoader:
     """
 
     def __init__(
-        self, split: Batch, batch_size: int, turns: int, start: int, seed: int, rank: int, ranks: int, flip: bool
+        self,
+        split: Batch,
+        batch_size: int,
+        turns: int,
+        start: int,
+        seed: int,
+        rank: int,
+        ranks: int,
+        flip: bool,
     ) -> None:
         self.split, self.batch_size, self.turns = split, batch_size, turns
         self.start, self.seed, self.flip = start, seed, flip
@@ -118,7 +127,8 @@ class InMemoryData(LightningDataModule):
         images = self.train_split.images
         if self.batch_size > len(images):
             raise ValueError(
-                f"data.batch_size={self.batch_size} is larger than the training data: {self.name} has {len(images)} images"
+                f"data.batch_size={self.batch_size} is larger than the training data: {self.name} has "
+                f"{len(images)} images"
             )
         if len(self.held_out_split.images) < 2:
             raise ValueError(f"{self.name} has too few images to hold any out for the scores")
@@ -135,7 +145,8 @@ class InMemoryData(LightningDataModule):
         setattr(self, fact, actual)
 
     def train_dataloader(self) -> RoundLoader:
-        system, ranks = self.trainer.lightning_module, self.trainer.world_size
+        assert self.trainer is not None
+        system: Any = self.trainer.lightning_module
         return RoundLoader(
             self.train_split,
             self.batch_size,
@@ -143,11 +154,12 @@ class InMemoryData(LightningDataModule):
             start=system.images_seen,
             seed=self.seed,
             rank=self.trainer.global_rank,
-            ranks=ranks,
+            ranks=self.trainer.world_size,
             flip=self.flip,
         )
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        assert self.trainer is not None
         return batch._replace(images=to_unit_range(batch.images).to(self.trainer.lightning_module.dtype))
 
 

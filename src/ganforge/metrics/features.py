@@ -57,5 +57,3 @@ class ClassMetric(Metric):
     @property
     def fake_logits(self) -> Tensor:
         return dim_zero_cat(self.logits)
-
-

@@ -32,7 +32,7 @@ class FrechetDistance(FrechetInceptionDistance):
         super().__init__(feature=GivenFeatures(real.features.shape[1]), reset_real_features=False)
         super().update(real.features, real=True)
 
-    def update(self, features: Tensor) -> None:
+    def update(self, features: Tensor) -> None:  # type: ignore[override]
         super().update(features, real=False)
 
     def compute(self) -> Tensor:

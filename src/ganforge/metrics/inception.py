@@ -34,7 +34,10 @@ class InceptionExtractor:
             self.digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
     def describe(self) -> dict[str, str | float]:
-        return {"extractor": f"{self.name}:{self.digest}", "resize": "bilinear to 299 as TensorFlow 1, no antialias"}
+        return {
+            "extractor": f"{self.name}:{self.digest}",
+            "resize": "bilinear to 299 as TensorFlow 1, no antialias",
+        }
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,12 +63,20 @@ def standard_weights() -> Path:
 
 
 def safely_loaded(path: Path) -> FeatureExtractorInceptionV3:
-    """The network with the weights of `path`, which must hold tensors only: torch-fidelity itself unpickles anything."""
+    """The network with the weights of `path`, which must hold tensors only: torch-fidelity unpickles anything."""
     try:
         torch.load(path, weights_only=True, map_location="cpu")
         return FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
     except FileNotFoundError as error:
         raise ValueError(f"metrics.weights={path}: no such file") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, AttributeError, TypeError) as error:
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        KeyError,
+        AttributeError,
+        TypeError,
+    ) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path} is not a file of Inception weights: {reason}") from error

@@ -4,6 +4,7 @@ Every stage doubles or halves the resolution, down to a base of 4 to 7 pixels: 1
 The paper's `width` at the finest stage is 64 (128 in its generator for 64 pixels); coarser stages double it.
 """
 
+from itertools import pairwise
 from typing import Literal
 
 from torch import Tensor, nn
@@ -19,7 +20,8 @@ def base_and_depth(image_size: int) -> tuple[int, int]:
         base, depth = base // 2, depth + 1
     if depth == 0 or not 4 <= base <= 7:
         raise ValueError(
-            f"dcgan cannot make {image_size}x{image_size} images: it doubles 4, 5, 6 or 7 pixels (16, 28, 32, 48, 64, ...)"
+            f"dcgan cannot make {image_size}x{image_size} images: it doubles 4, 5, 6 or 7 pixels "
+            "(16, 28, 32, 48, 64, ...)"
         )
     return base, depth
 
@@ -51,7 +53,7 @@ class Generator(nn.Module):
 
         bias = normalization != "batch"
         layers = stage(nn.ConvTranspose2d(latent_dim, widths[0], base, bias=bias), widths[0])
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += stage(doubling(inputs, outputs, bias), outputs)
         self.layers = nn.Sequential(*layers, doubling(widths[-1], channels, bias=True), nn.Tanh())
         radford_(self)
@@ -76,7 +78,7 @@ class Discriminator(nn.Module):
         widths = [channels, *(width * 2**stage for stage in range(depth))]
         padding = kernel_size // 2 if kernel_size % 2 else kernel_size // 2 - 1
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             kind = "none" if inputs == channels and not layers else normalization
             bias = kind != "batch"
             layers += [

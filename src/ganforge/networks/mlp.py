@@ -1,6 +1,7 @@
 """The fully connected GAN of Goodfellow et al. 2014 in its common MNIST form (LeakyReLU instead of ReLU and maxout)."""
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 def perceptron(sizes: list[int]) -> list[nn.Module]:
     """Linear maps between consecutive sizes, each followed by LeakyReLU(0.2)."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2, inplace=True)]
     return layers
 

@@ -74,4 +74,3 @@ class R2(R1):
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake
-

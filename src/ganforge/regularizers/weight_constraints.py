@@ -5,7 +5,7 @@ from torch import nn
 
 
 class WeightClipping:
-    """Clamps every weight into [-bound, bound], WGAN's way to a Lipschitz critic (Arjovsky et al. 2017, algorithm 1)."""
+    """Clamps every weight into [-bound, bound], for a Lipschitz critic (Arjovsky et al. 2017, algorithm 1)."""
 
     def __init__(self, bound: float = 0.01) -> None:
         if bound <= 0:

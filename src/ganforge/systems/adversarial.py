@@ -113,7 +113,8 @@ class AdversarialModule(LightningModule):
     def _turn(self, player: str, terms_of: Callable[[Batch], dict[str, Tensor]], batch: Batch) -> None:
         """One optimizer step of `player`: strictly backward, then step, so that a loss scale belongs to one player."""
         self._player = player
-        optimizer = self.optimizers()[player == "generator"]
+        discriminator_optimizer, generator_optimizer = self.optimizers()  # type: ignore[attr-defined]
+        optimizer = generator_optimizer if player == "generator" else discriminator_optimizer
         optimizer.zero_grad()
         for part in batch.chunks(self.accumulate_grad_batches):
             terms = terms_of(part)

@@ -24,16 +24,14 @@ class GANModule(AdversarialModule):
         if self.observing:
             self.observe({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
         turn = self.images_seen // (len(batch.images) * self.accumulate_grad_batches * self.trainer.world_size)
-        return self.game.discriminator_terms(
-            real_logits, fake_logits, self.discriminator, batch.images, fake, turn
-        )
+        return self.game.discriminator_terms(real_logits, fake_logits, self.discriminator, batch.images, fake, turn)
 
     def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
         fake = self.generator(self._latents(batch))
         return self.game.generator_terms(self.discriminator, batch.images, self.discriminator(fake))
 
     def _latents(self, batch: Batch) -> Tensor:
-        return self.latent.sample(len(batch.images), self.device).to(self.dtype)
+        return self.latent.sample(len(batch.images), self.device).to(batch.images.dtype)
 
     @torch.no_grad()
     def sample(
@@ -48,7 +46,7 @@ class GANModule(AdversarialModule):
     @torch.no_grad()
     def images_from(self, z: Tensor, weights: Literal["ema", "live"] = "ema") -> Tensor:
         """Images for given latents, with batch statistics fixed."""
-        z = z.to(self.device, self.dtype)
+        z = z.to(self.device).to(self.dtype)
         if weights == "ema":
             return self.averaged_generator(z).float()
         training = self.generator.training
