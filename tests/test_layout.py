@@ -23,8 +23,10 @@ ALLOWED = {
     "systems": {"losses", "regularizers"},
     "callbacks": {"systems", "metrics", "artifacts"},
     "build": {"artifacts", "data", "systems"},
-    "command": {"artifacts"},
-    "run": {"artifacts", "command"},
+    "overrides": set(),
+    "command": {"artifacts", "overrides"},
+    "ranking": {"artifacts", "command"},
+    "run": {"artifacts", "ranking"},
     "train": {"build", "command", "run"},
 }
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
@@ -40,7 +42,9 @@ def imports(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
-            found.add(node.module or "")
+            found |= (
+                {f"{node.module}.{a.name}" for a in node.names} if node.module == "ganforge" else {node.module or ""}
+            )
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return {module for module in found if module.startswith("ganforge")}

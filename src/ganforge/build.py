@@ -176,9 +176,9 @@ def refuse_untrusted_targets(config: DictConfig) -> None:
             raise ValueError(f"{path}._target_={name!r} is not allowed: only {', '.join(TRUSTED)} may be named")
 
 
-def refuse_wrong_arguments(config: DictConfig, path: str = "") -> None:
+def refuse_wrong_arguments(config: DictConfig, root: str = "") -> None:
     """Check every `_target_` in the tree: that its arguments exist and have the right type."""
-    for path, node in targets(config, path):
+    for path, node in targets(config, root):
         name = node["_target_"]
         accepted = parameters(get_object(name))
         for key in map(str, node):

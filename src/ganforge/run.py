@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ganforge.artifacts.files import replacing
 from ganforge.artifacts.records import read_lines
-from ganforge.command import best_evaluation, shown
+from ganforge.ranking import best_evaluation, shown
 
 
 def start_run_folder(config: DictConfig) -> None:

@@ -10,6 +10,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from ganforge.callbacks.clock import Periodic
 from ganforge.systems.gan import GANModule
 
+COMPARED = ("images", "seed", "data", "model", "loss", "optimizer")
+"""The parts of the configuration in TensorBoard's table of hyperparameters, beside the final scores."""
+
 
 class Curves(Periodic):
     """Fetches `module.observed` from its device every `every` images; in between nothing waits for the device."""
@@ -37,4 +40,5 @@ class Curves(Periodic):
         super().on_train_end(trainer, module)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(dict(module.hparams), module.scores)
+                final = {f"scores/{name}": value for name, value in module.scores.items()}
+                logger.log_hyperparams({key: module.hparams[key] for key in COMPARED}, final, step=module.images_seen)

@@ -1,0 +1,100 @@
+"""What a sweep found: its jobs ranked, scores with unequal stamps apart."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from ganforge import command
+from ganforge.artifacts.records import read_lines
+
+
+class Ranking(Callback):
+    """At the end of a sweep, a table of its jobs, best first; scores with unequal stamps are in separate tables."""
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        folder = Path(config.hydra.sweep.dir)
+        jobs = sorted((job_record(path) for path in folder.glob("*/status.json")), key=lambda job: job["number"])
+        show_what_varies(jobs)
+        failed = [job for job in jobs if job["state"] != "finished"]
+        console = Console(highlight=False, soft_wrap=False)
+        by_stamp: dict[str, list[dict[str, Any]]] = {}
+        for job in jobs:
+            if job["state"] == "finished" and job["score"] is not None:
+                by_stamp.setdefault(job["stamp"], []).append(job)
+        rows = []
+        for group, ranked in enumerate(by_stamp.values()):
+            ranked.sort(key=lambda job: job["score"], reverse=ranked[0]["mode"] == "max")
+            console.print(ranking_table(ranked))
+            rows += [{"group": group, "rank": rank, **job} for rank, job in enumerate(ranked, 1)]
+        for job in failed:
+            console.print(f"failed: {job['number']} {job['overrides']}: {job['error'].splitlines()[-1]}", style="red")
+        rows += [{"group": "", "rank": "", **job} for job in failed]
+        if rows:
+            write_ranking(folder / "ranking.csv", rows)
+            console.print(f"ranking: {shown(folder / 'ranking.csv')}", soft_wrap=True)
+        command.exit_code = 1 if failed else 0
+
+
+def job_record(status: Path) -> dict[str, Any]:
+    """What a finished or failed job left behind: its overrides, its monitored score and the stamp of it."""
+    folder = status.parent
+    record = {"number": int(folder.name), "error": ""} | json.loads(status.read_text())
+    best = best_evaluation(folder)
+    if best is None:
+        return record | {"monitor": "", "mode": "", "score": None, "images_seen": None, "stamp": ""}
+    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
+    return record | {
+        "monitor": config.metrics.monitor,
+        "mode": config.metrics.mode,
+        "score": best["scores"][config.metrics.monitor],
+        "images_seen": best["images_seen"],
+        "stamp": json.dumps(best["stamp"], sort_keys=True),
+    }
+
+
+def show_what_varies(jobs: list[dict[str, Any]]) -> None:
+    """Reduce each job's overrides to those that not every job has."""
+    common = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
+    for job in jobs:
+        job["overrides"] = " ".join(word for word in job["overrides"] if word not in common)
+
+
+def ranking_table(ranked: list[dict[str, Any]]) -> Table:
+    stamp = json.loads(ranked[0]["stamp"])
+    table = Table(title=f"{stamp['data']}, {stamp['extractor']}, {stamp['fake_images']} fakes", title_justify="left")
+    for column in ("rank", "job", "overrides", ranked[0]["monitor"], "images"):
+        table.add_column(column, justify="left" if column == "overrides" else "right", overflow="fold")
+    for rank, job in enumerate(ranked, 1):
+        table.add_row(str(rank), str(job["number"]), job["overrides"], f"{job['score']:.4g}", f"{job['images_seen']:,}")
+    return table
+
+
+def write_ranking(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def best_evaluation(folder: Path) -> dict[str, Any] | None:
+    """The line of `metrics.jsonl` with the best monitored score."""
+    lines = read_lines(folder / "metrics.jsonl")
+    if not lines:
+        return None
+    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
+    choose = min if config.metrics.mode == "min" else max
+    return choose(lines, key=lambda line: line["scores"][config.metrics.monitor])
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
