@@ -23,15 +23,17 @@ types: .venv/installed-dev
 	$(BIN)/mypy
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
-	touch $@
+	@echo "installing into .venv (minutes the first time, for PyTorch) ..."
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable .
+	@touch $@
 
 .venv/installed-dev: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
-	touch $@ .venv/installed
+	@echo "installing into .venv (minutes the first time, for PyTorch) ..."
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@ .venv/installed
 
 clean:
 	rm -rf .venv build src/*.egg-info

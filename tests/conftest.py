@@ -10,6 +10,8 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from torch import Tensor
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("PROJECT_ROOT", str(ROOT))
@@ -73,3 +75,22 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("GANFORGE_TEST_DATA names no folder with real data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights in the format of the standard ones."""
+    path = tmp_path_factory.mktemp("weights") / "random.pth"
+    torch.manual_seed(0)
+    shell = FeatureExtractorInceptionV3.__new__(FeatureExtractorInceptionV3)
+    captured: dict[str, Tensor] = {}
+
+    def capture(network: FeatureExtractorInceptionV3, state: object) -> None:
+        captured.update(network.state_dict())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", capture)
+        patch.setattr("torch_fidelity.feature_extractor_inceptionv3.torch.load", lambda *_, **__: {})
+        shell.__init__("inception-v3-compat", ["2048"], "unused")
+    torch.save(captured, path)
+    return path

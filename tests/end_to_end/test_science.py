@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 Command = Callable[..., subprocess.CompletedProcess]
@@ -50,3 +51,21 @@ def test_recipe_trains_on_the_real_mnist(command: Command, tmp_path: Path, real_
     assert last["stamp"]["extractor_accuracy"] > 0.95
     assert last["stamp"]["real_images"] == 10_000
     assert last["scores"]["fid_classifier"] < first["scores"]["fid_classifier"]
+
+
+@pytest.mark.slow
+def test_inception_scores_name_their_weights(command: Command, tmp_path: Path, random_inception: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "images.npz", images=images)
+    result = command(
+        "model=mlp", "data=arrays", f"data.path={tmp_path}/images.npz", "data.held_out=0.4", "data.batch_size=16",
+        "metrics=inception", f"metrics.weights={random_inception}", "metrics.images=20", "images=32",
+        f"hydra.run.dir={tmp_path}/run",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    (record,) = records(tmp_path / "run")
+    assert record["stamp"]["extractor"].startswith("inception:")
+    assert "no antialias" in record["stamp"]["resize"]
+    assert set(record["scores"]) == {
+        f"{score}_inception" for score in ("fid", "kid", "is", "precision", "recall", "density", "coverage")
+    }

@@ -59,25 +59,6 @@ def test_truncated_cache_entry_is_computed_again(tmp_path: Path) -> None:
     assert torch.equal(cache("key", lambda: {"x": torch.arange(3)})["x"], torch.arange(3))
 
 
-@pytest.fixture(scope="module")
-def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights in the format of the standard ones."""
-    path = tmp_path_factory.mktemp("weights") / "random.pth"
-    torch.manual_seed(0)
-    shell = FeatureExtractorInceptionV3.__new__(FeatureExtractorInceptionV3)
-    captured: dict[str, Tensor] = {}
-
-    def capture(network: FeatureExtractorInceptionV3, state: object) -> None:
-        captured.update(network.state_dict())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", capture)
-        patch.setattr("torch_fidelity.feature_extractor_inceptionv3.torch.load", lambda *_, **__: {})
-        shell.__init__("inception-v3-compat", ["2048"], "unused")
-    torch.save(captured, path)
-    return path
-
-
 def test_inception_features_equal_torch_fidelity(random_inception: Path, tmp_path: Path) -> None:
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     extractor = InceptionExtractor(str(random_inception))
