@@ -21,7 +21,7 @@ ALLOWED = {
     "metrics": set(),
     "artifacts": set(),
     "systems": {"losses", "regularizers"},
-    "callbacks": {"systems", "metrics", "artifacts"},
+    "callbacks": {"systems", "data", "metrics", "artifacts"},
     "build": {"artifacts", "data", "systems"},
     "overrides": set(),
     "command": {"artifacts", "overrides"},

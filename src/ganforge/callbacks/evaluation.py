@@ -1,6 +1,6 @@
 """Scores of the averaged generator against held-out images, with the stamp that says what they measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from ganforge.artifacts.images import to_uint8
 from ganforge.artifacts.records import append_line
 from ganforge.artifacts.tensors import Cache
 from ganforge.callbacks.clock import Periodic
+from ganforge.data.module import InMemoryData
 from ganforge.interfaces import Batch, FeatureExtractor
 from ganforge.metrics.features import Features
 from ganforge.metrics.fingerprint import fingerprint
@@ -58,51 +59,52 @@ class Evaluation(Periodic):
 
     def on_fit_start(self, trainer: Trainer, module: GANModule) -> None:
         super().on_fit_start(trainer, module)
-        data = trainer.datamodule
         if trainer.is_global_zero:
-            self._learn_the_real(data)
+            self._learn_the_real(trainer.datamodule, module.device)
         trainer.strategy.barrier()
         if not trainer.is_global_zero:
-            self._learn_the_real(data)
+            self._learn_the_real(trainer.datamodule, module.device)
+        if self.monitor not in self.real_scores:
+            names = ", ".join(self.real_scores)
+            raise ValueError(f"metrics.monitor={self.monitor} is not one of the scores: {names}")
 
-    def _learn_the_real(self, data: Any) -> None:
-        train, held_out = data.train_split, data.held_out_split
-        self.extractor.prepare(train, held_out, self.cache)
-        described = self.extractor.describe()
-        comparison = train.images[: self.images]
-        identity = fingerprint(held_out.images, str(described["extractor"]))
-        real = self._real_features("held-out", held_out, identity)
+    def _learn_the_real(self, data: InMemoryData, device: torch.device) -> None:
+        """Prepare the extractor, the scores against the held-out images, and what training images score."""
+        self.extractor.prepare(data.train_split, data.held_out_split, self.cache)
+        self.stamp = self._stamp(data)
+        real = self._real_features(data.held_out_split, device)
         self.collection = MetricCollection({name: make(real) for name, make in self.score_factories.items()})
         for metric in self.collection.values():
             metric.distributed_available_fn = never  # this rank has all features already
-        data_hash = fingerprint(held_out.images)
-        self.stamp: dict[str, Any] = {
-            **described,
-            "data": f"{data.name}:{data_hash}",
+        comparison = Batch(data.train_split.images[: self.images])
+        self.real_count = len(comparison.images)
+        self.real_scores = self.score(self._real_features(comparison, device))
+
+    def _stamp(self, data: InMemoryData) -> dict[str, Any]:
+        held_out = data.held_out_split.images
+        return {
+            **self.extractor.describe(),
+            "data": f"{data.name}:{fingerprint(held_out)}",
             "split": data.split_name,
-            "real_images": len(held_out.images),
+            "real_images": len(held_out),
             "fake_images": self.images,
-            "image_size": held_out.images.shape[-1],
+            "image_size": held_out.shape[-1],
             "weights": self.sample_from,
             "seed": self.seed,
             "versions": {name: version(name) for name in ("ganforge", "torch", "torchmetrics")},
         }
-        train_key = fingerprint(comparison, str(described["extractor"]))
-        self.real_scores = self.score(self._real_features("train", Batch(comparison), train_key))
-        self.real_count = len(comparison)
-        if self.monitor not in self.real_scores:
-            names = list(self.real_scores)
-            raise ValueError(f"metrics.monitor={self.monitor} is not one of the scores: {', '.join(names)}")
 
-    def _real_features(self, split: str, batch: Batch, identity: str) -> Features:
+    def _real_features(self, real: Batch, device: torch.device) -> Features:
+        """Computed once for these images and this extractor, then read from the cache."""
+
         def compute() -> dict[str, Tensor]:
-            features, logits = self.features(batch.images.split(BLOCK))
+            features, logits = self.features(block.to(device) for block in real.images.split(BLOCK))
             return {"features": features, "logits": logits}
 
-        tensors = self.cache(f"real-{self.extractor.name}-{split}-{identity}", compute)
-        return Features(tensors["features"], tensors["logits"], batch.labels)
+        tensors = self.cache(f"real-{fingerprint(real.images, self.stamp['extractor'])}", compute)
+        return Features(tensors["features"], tensors["logits"], real.labels)
 
-    def features(self, blocks: Any) -> tuple[Tensor, Tensor]:
+    def features(self, blocks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         """What the extractor says of blocks of uint8 images, gathered in main memory."""
         pairs = [self.extractor(block) for block in blocks]
         return torch.cat([features.cpu() for features, _ in pairs]), torch.cat([logits.cpu() for _, logits in pairs])

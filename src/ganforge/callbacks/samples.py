@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
 
 from ganforge.artifacts.images import grid, labelled, save_png
 from ganforge.callbacks.clock import Periodic
@@ -23,20 +24,18 @@ class Samples(Periodic):
 
     def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero and module.images_seen == 0:
-            reals = trainer.datamodule.held_out_split.images[: self.count]
-            self._show(trainer, "real", grid(reals), "real", 0)
+            real = grid(trainer.datamodule.held_out_split.images[: self.count])
+            self._show(trainer, "real", real, "held-out real images", "real", 0)
             self.due(trainer, module)
 
     def due(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero:
             latents = module.latent.sample(self.count, generator=derived_generator("samples", self.seed))
-            picture = grid(module.images_from(latents))
-            self._show(trainer, f"{module.images_seen:09d}", picture, "samples", module.images_seen)
+            fake, clock = grid(module.images_from(latents)), module.images_seen
+            self._show(trainer, f"{clock:09d}", fake, f"{clock:,} images seen", "samples", clock)
 
-    def _show(self, trainer: Trainer, file: str, picture: object, tag: str, images_seen: int) -> None:
-        caption = f"{images_seen:,} images seen" if tag == "samples" else "held-out real images"
-        save_png(self.folder / f"{file}.png", picture)  # type: ignore[arg-type]
+    def _show(self, trainer: Trainer, file: str, picture: Tensor, caption: str, tag: str, images_seen: int) -> None:
+        save_png(self.folder / f"{file}.png", picture)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                page = labelled(picture, caption)  # type: ignore[arg-type]
-                logger.experiment.add_image(tag, page, images_seen)
+                logger.experiment.add_image(tag, labelled(picture, caption), images_seen)
