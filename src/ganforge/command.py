@@ -80,21 +80,22 @@ def run_job(config: DictConfig, job: Callable[[DictConfig], float | None]) -> fl
     folder = Path(hydra.runtime.output_dir)
     config.paths.run = str(folder)
     in_sweep = hydra.mode == RunMode.MULTIRUN
-    if in_sweep and "BasicLauncher" not in hydra.launcher._target_:
+    if in_sweep and "BasicLauncher" not in hydra.launcher._target_ and "progress" in config.callbacks:
         config.callbacks.progress.show = False
     if any(folder.iterdir()):
         exit_code = complain(ValueError(f"{folder} is not empty: choose another hydra.run.dir"))
         return None
-    status = {"overrides": list(hydra.overrides.task)}
+    overrides = list(hydra.overrides.task)
+    status = {"number": hydra.job.num if in_sweep else 0, "error": "", "overrides": overrides}
     try:
         score = job(config)
-        write_json(folder / "status.json", {"state": "finished"} | status)
+        write_json(folder / "status.json", status | {"state": "finished"})
         if in_sweep:
-            print(f"job {folder.name}: {' '.join(status['overrides'])}: {score:.4g}" if score is not None else "")
+            print(f"job {folder.name}: {' '.join(overrides)}: {'finished' if score is None else format(score, '.4g')}")
         return score
     except Exception as error:
         message = mistake_of_the_user(error)
-        clean_up(folder, {"state": "failed", "error": message or traceback.format_exc()} | status, in_sweep)
+        clean_up(folder, status | {"state": "failed", "error": message or traceback.format_exc()}, in_sweep)
         if in_sweep:
             print(f"job {folder.name} failed: {message or repr(error)}", file=sys.stderr)
         elif message is None:

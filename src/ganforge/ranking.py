@@ -19,32 +19,32 @@ class Ranking(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        jobs = sorted((job_record(path) for path in folder.glob("*/status.json")), key=lambda job: job["number"])
+        jobs = sorted((job_record(path) for path in folder.rglob("status.json")), key=lambda job: job["number"])
+        if not jobs:
+            return
         show_what_varies(jobs)
-        failed = [job for job in jobs if job["state"] != "finished"]
-        console = Console(highlight=False, soft_wrap=False)
-        by_stamp: dict[str, list[dict[str, Any]]] = {}
-        for job in jobs:
-            if job["state"] == "finished" and job["score"] is not None:
-                by_stamp.setdefault(job["stamp"], []).append(job)
-        rows = []
-        for group, ranked in enumerate(by_stamp.values()):
-            ranked.sort(key=lambda job: job["score"], reverse=ranked[0]["mode"] == "max")
-            console.print(ranking_table(ranked))
-            rows += [{"group": group, "rank": rank, **job} for rank, job in enumerate(ranked, 1)]
-        for job in failed:
-            console.print(f"failed: {job['number']} {job['overrides']}: {job['error'].splitlines()[-1]}", style="red")
-        rows += [{"group": "", "rank": "", **job} for job in failed]
-        if rows:
-            write_ranking(folder / "ranking.csv", rows)
-            console.print(f"ranking: {shown(folder / 'ranking.csv')}", soft_wrap=True)
-        command.exit_code = 1 if failed else 0
+        console = Console(highlight=False)
+        tables = ranked_by_stamp(jobs)
+        for table in tables:
+            console.print(ranking_table(table))
+        others = [job for job in jobs if not any(job in table for table in tables)]
+        for job in others:
+            reason = f"failed: {job['error'].splitlines()[-1]}" if job["state"] != "finished" else "has no scores"
+            console.print(f"job {job['number']} {job['overrides']} {reason}", soft_wrap=True)
+        rows = [
+            {"group": group, "rank": rank, **job}
+            for group, table in enumerate(tables)
+            for rank, job in enumerate(table, 1)
+        ]
+        write_ranking(folder / "ranking.csv", rows + [{"group": "", "rank": "", **job} for job in others])
+        console.print(f"ranking: {shown(folder / 'ranking.csv')}", soft_wrap=True)
+        command.exit_code = int(any(job["state"] != "finished" for job in jobs))
 
 
 def job_record(status: Path) -> dict[str, Any]:
     """What a finished or failed job left behind: its overrides, its monitored score and the stamp of it."""
     folder = status.parent
-    record = {"number": int(folder.name), "error": ""} | json.loads(status.read_text())
+    record = {"number": -1, "error": "it ended without a word", "overrides": []} | json.loads(status.read_text())
     best = best_evaluation(folder)
     if best is None:
         return record | {"monitor": "", "mode": "", "score": None, "images_seen": None, "stamp": ""}
@@ -56,6 +56,17 @@ def job_record(status: Path) -> dict[str, Any]:
         "images_seen": best["images_seen"],
         "stamp": json.dumps(best["stamp"], sort_keys=True),
     }
+
+
+def ranked_by_stamp(jobs: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Finished jobs with a score, best first, apart where their stamps or monitored scores differ."""
+    tables: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for job in jobs:
+        if job["state"] == "finished" and job["score"] is not None:
+            tables.setdefault((job["stamp"], job["monitor"]), []).append(job)
+    for table in tables.values():
+        table.sort(key=lambda job: job["score"], reverse=table[0]["mode"] == "max")
+    return list(tables.values())
 
 
 def show_what_varies(jobs: list[dict[str, Any]]) -> None:
