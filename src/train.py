@@ -24,7 +24,8 @@ Keys most often set:
 
   images=200_000              the budget: real images shown
   seed=1                      initial weights, order of the data, latents
-  evaluate_every=20_000       images between scores, samples, checkpoints
+  evaluate_every=20_000       images between scores and checkpoints
+  sample_every=5_000          images between sample grids
   data.batch_size=128         images in one turn, over all processes
   loss.critic_turns=2         discriminator turns before a generator turn
   penalty=gradient_penalty    with any loss; so is constraint=weight_clipping
