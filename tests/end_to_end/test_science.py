@@ -43,8 +43,8 @@ def test_recipe_trains_on_the_real_mnist(command: Command, tmp_path: Path, real_
     for file in (real_data / "MNIST" / "raw").glob("*.gz"):
         (raw / file.name).symlink_to(file)
     result = command(
-        "experiment=dcgan_mnist", f"data.root={tmp_path}/data", "images=40_000", "evaluate_every=8_000", "data.batch_size=32",
-        "model.generator.width=16", "metrics.extractor.max_steps=200", f"hydra.run.dir={tmp_path}/mnist",
+        "experiment=dcgan_mnist", f"data.root={tmp_path}/data", f"hydra.run.dir={tmp_path}/mnist", "images=40_000",
+        "evaluate_every=8_000", "data.batch_size=32", "model.generator.width=16", "metrics.extractor.max_steps=200",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     first, *_, last = records(tmp_path / "mnist")
