@@ -22,12 +22,12 @@ from omegaconf.errors import OmegaConfBaseException
 from ganforge.artifacts.records import write_json
 from ganforge.overrides import conf_folder, groups, refuse_bad_overrides
 
-USER_MISTAKE = 2
+USER_MISTAKE, INTERRUPTED = 2, 130
 exit_code = 0
 
 
 def main(entry: Callable[[], None], config_name: str, help_text: str) -> int:
-    """Run a Hydra entry point; the exit code is 0, 2 after a mistake of the user, 1 for anything else."""
+    """Run a Hydra entry point; the exit code is 0, 2 after a mistake of the user, 130 after Ctrl-C, 1 for the rest."""
     arguments = get_args_parser().parse_intermixed_args()
     flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
     sys.argv[1:] = [*flags, *arguments.overrides]
@@ -93,6 +93,10 @@ def run_job(config: DictConfig, job: Callable[[DictConfig], float | None]) -> fl
         if in_sweep:
             print(f"job {folder.name}: {' '.join(overrides)}: {'finished' if score is None else format(score, '.4g')}")
         return score
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
+        clean_up(folder, status | {"state": "interrupted"}, in_sweep)
+        print(f"interrupted; what was saved is in {folder}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         message = mistake_of_the_user(error)
         clean_up(folder, status | {"state": "failed", "error": message or traceback.format_exc()}, in_sweep)

@@ -5,8 +5,10 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -311,3 +313,22 @@ def test_own_images_without_labels(command: Command, tmp_path: Path) -> None:
 def test_debug_ends_after_a_few_rounds(command: Command, tmp_path: Path, trainer: str) -> None:
     assert command(*MLP, f"trainer={trainer}", "images=1_000_000").returncode == 0
     assert lines(run_folder(tmp_path))[-1]["images_seen"] == 4 * 32
+
+
+def test_ctrl_c_ends_the_run_with_a_line(tmp_path: Path) -> None:
+    words = [*MLP, "images=1_000_000", "metrics=none", f"hydra.run.dir={tmp_path}/run"]
+    words = [word for word in words if not word.startswith("metrics.")]
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "src" / "train.py", f"paths.outputs={tmp_path}/outputs", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.fullmatch(r"interrupted; what was saved is in .*/run\n", complaint)
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "interrupted"

@@ -110,10 +110,11 @@ class Evaluation(Periodic):
         return torch.cat([features.cpu() for features, _ in pairs]), torch.cat([logits.cpu() for _, logits in pairs])
 
     def score(self, fake: Features) -> dict[str, float]:
-        """Every score by its full name, e.g. `fid_classifier`."""
+        """Every score by its full name, e.g. `fid_classifier`, the monitored one first."""
         self.collection.reset()
         self.collection.update(features=fake.features, logits=fake.logits)
-        return {f"{name}_{self.extractor.name}": value.item() for name, value in self.collection.compute().items()}
+        scores = {f"{name}_{self.extractor.name}": value.item() for name, value in self.collection.compute().items()}
+        return dict(sorted(scores.items(), key=lambda score: score[0] != self.monitor))
 
     def due(self, trainer: Trainer, module: GANModule) -> None:
         features, logits = self._fakes(trainer, module)
