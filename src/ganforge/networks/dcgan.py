@@ -46,7 +46,7 @@ class Generator(nn.Module):
             return [layer, normalization2d(normalization, outputs), nn.ReLU(inplace=True)]
 
         def doubling(inputs: int, outputs: int, bias: bool) -> nn.Module:
-            padding = kernel_size // 2 if kernel_size % 2 else kernel_size // 2 - 1
+            padding = (kernel_size - 1) // 2
             return nn.ConvTranspose2d(
                 inputs, outputs, kernel_size, 2, padding, output_padding=kernel_size % 2, bias=bias
             )
@@ -76,10 +76,10 @@ class Discriminator(nn.Module):
         super().__init__()
         base, depth = base_and_depth(image_size)
         widths = [channels, *(width * 2**stage for stage in range(depth))]
-        padding = kernel_size // 2 if kernel_size % 2 else kernel_size // 2 - 1
+        padding = (kernel_size - 1) // 2
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
-            kind = "none" if inputs == channels and not layers else normalization
+            kind = normalization if layers else "none"
             bias = kind != "batch"
             layers += [
                 nn.Conv2d(inputs, outputs, kernel_size, 2, padding, bias=bias),
