@@ -8,6 +8,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from ganforge.build import build, fits, parameters, refuse_untrusted_targets
+from ganforge.data.arrays import Arrays
 from ganforge.networks.dcgan import Generator
 from ganforge.systems.gan import GANModule
 
@@ -124,3 +125,12 @@ def test_arrays_describe_themselves_to_the_networks(composed: Compose, tmp_path:
     assert experiment.config.model.generator.image_size == 16
     assert experiment.config.model.discriminator.channels == 3
     assert experiment.system.sample(2).shape == (2, 3, 16, 16)
+
+
+def test_files_are_read_once(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez(tmp_path / "x.npz", images=np.zeros((40, 16, 16), np.uint8))
+    reads: list[Arrays] = []
+    original = Arrays.load
+    monkeypatch.setattr(Arrays, "load", lambda data: (reads.append(data), original(data))[1])
+    build(composed(*TINY["dcgan"], "data=arrays", f"data.path={tmp_path}/x.npz", "data.batch_size=4", "metrics=none"))
+    assert len(reads) == 1

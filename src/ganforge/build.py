@@ -55,17 +55,17 @@ def build(config: DictConfig) -> Experiment:
     refuse_foreign_metrics(config)
     refuse_wrong_arguments(config.data, "data")
     data = create(config.data, "data")
-    if None in (data.image_size, data.channels):
-        data.load_splits()
-    describe(config, data)
+    described = None not in (data.image_size, data.channels)
+    if not described:
+        load(data, config)
     refuse_wrong_arguments(config)
     refuse_missing_hardware(config.trainer)
     torch.manual_seed(config.seed)
     system = create(config.system, "system").to(memory_format=torch.channels_last)
     system.configure_optimizers()
     refuse_impossible_games(system, config.trainer.precision)
-    data.load_splits()
-    describe(config, data)
+    if described:
+        load(data, config)
     trainer = build_trainer(config)
     refuse_missing_labels(config, data)
     refuse_uneven_ranks(data, trainer, system)
@@ -85,8 +85,9 @@ def create(node: DictConfig, where: str) -> Any:
         raise ValueError(f"{where} cannot be built: {cause}") from error
 
 
-def describe(config: DictConfig, data: InMemoryData) -> None:
-    """The data describes itself once: write what the files say into the configuration that networks read."""
+def load(data: InMemoryData, config: DictConfig) -> None:
+    """Read the data; it describes itself once, in the configuration that networks read."""
+    data.load_splits()
     for fact in ("image_size", "channels", "num_classes"):
         config.data[fact] = getattr(data, fact)
 
@@ -212,7 +213,7 @@ def origin(node: DictConfig, key: str) -> str | None:
     """Where the value of an interpolation is written: `seed` for `${seed}`."""
     if not OmegaConf.is_interpolation(node, key):
         return None
-    match = re.fullmatch(r"\$\{([\w.]+)\}", str(OmegaConf.to_container(node, resolve=False)[key]))  # type: ignore
+    match = re.fullmatch(r"\$\{([\w.]+)\}", str(OmegaConf.to_container(node, resolve=False)[key]))  # type: ignore[index, call-overload]
     return match[1] if match else None
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,13 @@ def refuse_bad_overrides(overrides: list[str], multirun: bool, config_name: str)
         if override.key_or_group in options:
             refuse_unknown_options(override, options[override.key_or_group])
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        for cell in itertools.product(*(choices(override) for override in parsed)):
-            chosen = [word for word, override in zip(cell, parsed, strict=True) if override.key_or_group in options]
+        for chosen in cells([override for override in parsed if override.key_or_group in options]):
             known = keys(compose(config_name, chosen))
             for override in parsed:
                 if override.key_or_group not in options and not override.key_or_group.startswith(("hydra.", "hydra/")):
                     refuse_unknown_key(override, known, list(options))
-            compose(config_name, list(cell))
+        for cell in cells(parsed):
+            compose(config_name, cell)
 
 
 def parse(override: str) -> Override:
@@ -75,6 +76,12 @@ def refuse_unknown_key(override: Override, known: list[str], groups: list[str]) 
     if override.is_add() and (parent in OPEN_MAPPINGS or f"{parent}._target_" in known):
         return
     raise ValueError(f"{key} is not a key of this configuration{suggestion(key, [*known, *groups])}")
+
+
+def cells(overrides: list[Override]) -> Iterator[list[str]]:
+    """Every combination of values that the overrides sweep over."""
+    for cell in itertools.product(*(choices(override) for override in overrides)):
+        yield list(cell)
 
 
 def choices(override: Override) -> list[str]:

@@ -15,7 +15,7 @@ from ganforge.artifacts.records import append_line
 from ganforge.artifacts.tensors import Cache
 from ganforge.callbacks.clock import Periodic
 from ganforge.data.module import InMemoryData
-from ganforge.interfaces import Batch, FeatureExtractor
+from ganforge.interfaces import FeatureExtractor
 from ganforge.metrics.features import Features
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.randomness import derived_generator
@@ -72,12 +72,12 @@ class Evaluation(Periodic):
         """Prepare the extractor, the scores against the held-out images, and what training images score."""
         self.extractor.prepare(data.train_split, data.held_out_split, self.cache)
         self.stamp = self._stamp(data)
-        real = self._real_features(data.held_out_split, device)
+        real = self._real_features(data.held_out_split.images, device)
         self.collection = MetricCollection({name: make(real) for name, make in self.score_factories.items()})
         for metric in self.collection.values():
             metric.distributed_available_fn = never  # this rank has all features already
-        comparison = Batch(data.train_split.images[: self.images])
-        self.real_count = len(comparison.images)
+        comparison = data.train_split.images[: self.images]
+        self.real_count = len(comparison)
         self.real_scores = self.score(self._real_features(comparison, device))
 
     def _stamp(self, data: InMemoryData) -> dict[str, Any]:
@@ -94,15 +94,15 @@ class Evaluation(Periodic):
             "versions": {name: version(name) for name in ("ganforge", "torch", "torchmetrics")},
         }
 
-    def _real_features(self, real: Batch, device: torch.device) -> Features:
+    def _real_features(self, images: Tensor, device: torch.device) -> Features:
         """Computed once for these images and this extractor, then read from the cache."""
 
         def compute() -> dict[str, Tensor]:
-            features, logits = self.features(block.to(device) for block in real.images.split(BLOCK))
+            features, logits = self.features(block.to(device) for block in images.split(BLOCK))
             return {"features": features, "logits": logits}
 
-        tensors = self.cache(f"real-{fingerprint(real.images, self.stamp['extractor'])}", compute)
-        return Features(tensors["features"], tensors["logits"], real.labels)
+        tensors = self.cache(f"real-{fingerprint(images, self.stamp['extractor'])}", compute)
+        return Features(tensors["features"], tensors["logits"])
 
     def features(self, blocks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         """What the extractor says of blocks of uint8 images, gathered in main memory."""

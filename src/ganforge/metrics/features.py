@@ -8,11 +8,10 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 class Features(NamedTuple):
-    """features (N, D) and class logits (N, K) of N images, with their true labels (N,) where they are known."""
+    """features (N, D) and class logits (N, K) of N images."""
 
     features: Tensor
     logits: Tensor
-    labels: Tensor | None = None
 
 
 class GivenFeatures(nn.Identity):
