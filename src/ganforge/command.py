@@ -73,6 +73,21 @@ def complain(error: BaseException) -> int:
     return USER_MISTAKE
 
 
+def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
+    """Run an entry point that starts no training; mistakes end in a line."""
+    global exit_code
+    try:
+        question(config)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        exit_code = INTERRUPTED
+    except Exception as error:
+        message = mistake_of_the_user(error)
+        if message is None:
+            raise
+        exit_code = complain(ValueError(message))
+
+
 def run_job(config: DictConfig, job: Callable[[DictConfig], float | None]) -> float | None:
     """One job in its run folder. In a sweep a failure is recorded in `status.json` and the next job goes on."""
     global exit_code
