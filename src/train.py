@@ -19,6 +19,9 @@ Examples:
   python src/train.py -m model=mlp,dcgan loss=hinge,lsgan seed=1,2,3
       every combination, then a ranked table; with hydra/launcher=joblib in
       parallel
+  python src/train.py resume=latest
+      go on with a run, or a sweep, that was stopped or killed; resume= also
+      takes its folder, and images= with it a larger budget
 
 Keys most often set:
 
@@ -43,21 +46,24 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from ganforge.command import main, quiet, run_job
+from ganforge.command import Job, main, quiet, run_job
 
 os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
 
-def train(config: DictConfig) -> float | None:
+def train(config: DictConfig, job: Job) -> float | None:
     """Build the experiment, train it, show what came out; returns the best monitored score."""
-    from ganforge.build import build
-    from ganforge.run import show_summary, start_run_folder
+    from ganforge.run import fit, show_summary
 
     quiet()
-    experiment = build(config)
-    start_run_folder(experiment.config)
-    experiment.fit()
-    return show_summary(experiment.config)
+    fit(config, job)
+    return show_summary(config, job)
+
+
+def resume(words: list[str]) -> list[str] | None:
+    from ganforge.resume import go_on
+
+    return go_on(words, train)
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
@@ -70,4 +76,4 @@ if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
 
     quiet()
 elif __name__ == "__main__":
-    sys.exit(main(entry, "train", __doc__))
+    sys.exit(main(entry, "train", __doc__, resume))

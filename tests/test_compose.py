@@ -25,15 +25,17 @@ QUICK = [
 ]
 
 
-def trains_two_rounds(config: DictConfig) -> None:
+def trains_two_rounds(config: DictConfig) -> set[str]:
+    """The names of the parameters that moved, some of each player's."""
     experiment = build(config)
     before = {name: value.clone() for name, value in experiment.system.named_parameters()}
     experiment.fit()
     for name, value in experiment.system.named_parameters():
         assert value.isfinite().all(), name
-    for player in ("generator.", "discriminator."):
-        moved = [not torch.equal(before[n], v) for n, v in experiment.system.named_parameters() if n.startswith(player)]
-        assert any(moved), f"the {player[:-1]} did not move"
+    moved = {name for name, value in experiment.system.named_parameters() if not torch.equal(before[name], value)}
+    for player in ("generator", "discriminator"):
+        assert any(name.startswith(f"{player}.") for name in moved), f"the {player} did not move"
+    return moved
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
@@ -48,6 +50,19 @@ def test_every_model_plays_every_game_on_every_shape(
     trains_two_rounds(
         composed(*TINY[model], f"loss={loss}", "data=arrays", f"data.path={path}", *QUICK, f"images={rounds}")
     )
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("model", TINY)
+def test_every_model_plays_every_game_class_by_class(
+    composed: Callable[..., DictConfig], tmp_path: Path, model: str, loss: str
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (24, 16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "images.npz", images=images, labels=np.arange(24) % 3)
+    overrides = [*TINY[model], f"loss={loss}", "condition=class", "data=arrays", f"data.path={tmp_path}/images.npz"]
+    rounds = 2 * 4 * composed(f"loss={loss}").loss.critic_turns
+    moved = trains_two_rounds(composed(*overrides, *QUICK, f"images={rounds}"))
+    assert {"generator.labelled.embedding.weight", "discriminator.projection.embedding.weight"} <= moved
 
 
 @pytest.mark.parametrize("layout", ["ring", "grid"])

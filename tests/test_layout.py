@@ -8,11 +8,13 @@ import pytest
 from .conftest import ROOT
 
 SOURCE = ROOT / "src"
-EVERYONE = {"interfaces", "randomness", "suggestions"}
+EVERYONE = {"faults", "interfaces", "randomness", "suggestions"}
 ALLOWED = {
     "interfaces": set(),
     "randomness": set(),
     "suggestions": set(),
+    "faults": set(),
+    "signals": set(),
     "layers": set(),
     "networks": {"layers"},
     "losses": set(),
@@ -21,13 +23,26 @@ ALLOWED = {
     "metrics": set(),
     "artifacts": set(),
     "systems": {"losses", "regularizers"},
-    "callbacks": {"systems", "data", "metrics", "artifacts"},
+    "evaluation": {"systems", "data", "metrics", "artifacts"},
+    "callbacks": {"evaluation", "systems", "data", "metrics", "artifacts"},
     "build": {"artifacts", "data", "systems"},
+    "comparison": {"artifacts"},
+    "compare": {"comparison"},
     "overrides": set(),
-    "command": {"artifacts", "overrides"},
+    "command": {"artifacts", "overrides", "signals"},
     "ranking": {"artifacts", "command"},
-    "run": {"artifacts", "ranking"},
-    "train": {"build", "command", "run"},
+    "resume": {"command", "overrides"},
+    "run": {"artifacts", "build", "command", "ranking", "resume"},
+    "search": {"command", "artifacts", "overrides", "ranking", "resume"},
+    "pretrained": {"systems"},
+    "interpolation": set(),
+    "projection": {"pretrained"},
+    "generation": {"artifacts", "interpolation", "pretrained", "projection"},
+    "generate": {"command", "generation"},
+    "model_card": {"pretrained"},
+    "exporting": {"artifacts", "model_card", "pretrained"},
+    "export": {"command", "exporting"},
+    "train": {"command", "resume", "run"},
 }
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
 

@@ -69,7 +69,7 @@ def test_a_job_that_did_not_finish_is_listed_and_fails_the_sweep(tmp_path: Path,
 def test_a_killed_job_left_only_that_it_was_running(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "status.json").write_text('{"state": "running"}')
-    assert ranking(tmp_path)[0]["error"] == "it ended without a word"
+    assert ranking(tmp_path)[0]["error"] == "it was killed"
 
 
 def test_jobs_without_scores_are_listed(tmp_path: Path) -> None:

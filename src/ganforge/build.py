@@ -5,31 +5,45 @@ import re
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import lightning
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig, OmegaConf
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.data.module import InMemoryData
+from ganforge.faults import unwrapped
 from ganforge.suggestions import suggestion
 from ganforge.systems.adversarial import AdversarialModule
 
-TRUSTED = (
-    "ganforge.",
-    "lightning.Trainer",
-    "lightning.pytorch.callbacks.",
-    "lightning.pytorch.loggers.",
-    "lightning.pytorch.strategies.",
-    "torch.nn.",
-    "torch.optim.",
-    "torchmetrics.",
-)
-"""What `_target_` may name."""
+TRUSTED = {
+    "ganforge.artifacts.curves.": "ganforge.",
+    "ganforge.callbacks.": "ganforge.callbacks.",
+    "ganforge.data.": "ganforge.data.",
+    "ganforge.evaluation.": "ganforge.evaluation.",
+    "ganforge.losses.": "ganforge.losses.",
+    "ganforge.metrics.": "ganforge.metrics.",
+    "ganforge.networks.": "ganforge.networks.",
+    "ganforge.regularizers.": "ganforge.regularizers.",
+    "ganforge.systems.": "ganforge.systems.",
+    "lightning.Trainer": "lightning.",
+    "lightning.pytorch.callbacks.": "lightning.",
+    "lightning.pytorch.loggers.": "lightning.",
+    "lightning.pytorch.strategies.": "lightning.",
+    "torch.nn.": "torch.",
+    "torch.optim.": "torch.",
+    "torchmetrics.": "torchmetrics.",
+}
+"""What `_target_` may name, and where such a class must have been defined."""
+OURS = ("gradient_clip_val", "accumulate_grad_batches", "on_nan")
+"""Keys of `trainer` that are not Lightning's business."""
 
 
 @dataclass
@@ -41,21 +55,32 @@ class Experiment:
     system: AdversarialModule
     trainer: lightning.Trainer
 
-    def fit(self) -> None:
-        self.trainer.fit(self.system, datamodule=self.data)
+    def fit(self, checkpoint: Path | None = None) -> None:
+        """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""
+        try:
+            self.trainer.fit(self.system, datamodule=self.data, ckpt_path=checkpoint, weights_only=True)
+        except Exception as error:
+            cause = unwrapped(error)
+            if cause is error:
+                raise
+            raise cause from error
 
 
-def build(config: DictConfig) -> Experiment:
-    """Build an experiment from configuration that may come from anywhere; ValueError says what to change."""
+def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | None = None) -> Experiment:
+    """Build an experiment from configuration that may come from anywhere; ValueError says what to change.
+
+    Curves of an earlier start are kept up to the moment `first_unwritten`.
+    """
     config = config.copy()
     OmegaConf.set_struct(config, False)
     if config.metrics.extractor is None:
         config.callbacks.pop("evaluation", None)
     refuse_untrusted_targets(config)
     refuse_foreign_metrics(config)
+    refuse_unknown_policy(config.trainer.pop("on_nan"))
     refuse_wrong_arguments(config.data, "data")
     data = create(config.data, "data")
-    described = None not in (data.image_size, data.channels)
+    described = None not in (data.image_size, data.channels, data.num_classes if config.condition.labels else 0)
     if not described:
         load(data, config)
     refuse_wrong_arguments(config)
@@ -63,10 +88,12 @@ def build(config: DictConfig) -> Experiment:
     torch.manual_seed(config.seed)
     system = create(config.system, "system").to(memory_format=torch.channels_last)
     system.configure_optimizers()
+    refuse_unused_labels(system, config, data)
     refuse_impossible_games(system, config.trainer.precision)
     if described:
         load(data, config)
-    trainer = build_trainer(config)
+    trainer = build_trainer(config, first_unwritten)
+    refuse_other_launchers(trainer, in_sweep)
     refuse_missing_labels(config, data)
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
@@ -74,10 +101,10 @@ def build(config: DictConfig) -> Experiment:
     return Experiment(config, data, system, trainer)
 
 
-def create(node: DictConfig, where: str) -> Any:
+def create(node: DictConfig, where: str, **more: Any) -> Any:
     """Instantiate, with the constructor's own complaint as the message."""
     try:
-        return instantiate(node, _convert_="all")
+        return instantiate(node, _convert_="all", **more)
     except InstantiationException as error:
         cause = error.__cause__ or error
         if isinstance(cause, ValueError):
@@ -92,18 +119,15 @@ def load(data: InMemoryData, config: DictConfig) -> None:
         config.data[fact] = getattr(data, fact)
 
 
-def build_trainer(config: DictConfig) -> lightning.Trainer:
+def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
-    hardware = OmegaConf.masked_copy(
-        config.trainer,
-        [key for key in config.trainer if key not in ("gradient_clip_val", "accumulate_grad_batches")],
-    )
+    hardware = OmegaConf.masked_copy(config.trainer, [key for key in config.trainer if key not in OURS])
     hardware._set_parent(config)
     try:
         return instantiate(
             hardware,
             callbacks=[create(node, f"callbacks.{name}") for name, node in config.callbacks.items()],
-            logger=[create(node, f"logger.{name}") for name, node in config.get("logger", {}).items()],
+            logger=[build_logger(node, name, first_unwritten) for name, node in config.get("logger", {}).items()],
             plugins=[AtomicCheckpointIO()],
             default_root_dir=config.paths.run,
             max_steps=-1,
@@ -117,6 +141,27 @@ def build_trainer(config: DictConfig) -> lightning.Trainer:
         )
     except InstantiationException as error:
         raise ValueError(f"trainer: {error.__cause__ or error}") from error
+
+
+def build_logger(node: DictConfig, name: str, first_unwritten: int | None) -> Any:
+    """TensorBoard's and our own logger drop what a resumed run will write once more."""
+    goes_on = node._target_.endswith((".TensorBoardLogger", ".CsvCurves"))
+    return create(node, f"logger.{name}", **({"purge_step": first_unwritten} if goes_on else {}))
+
+
+def refuse_unknown_policy(on_nan: str) -> None:
+    if on_nan not in ("stop", "rollback"):
+        raise ValueError(f"trainer.on_nan={on_nan} should be stop or rollback")
+
+
+def refuse_other_launchers(trainer: lightning.Trainer, in_sweep: bool) -> None:
+    """Lightning's script launcher repeats the command line in every process: a sweep would then mix its runs."""
+    if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
+        mixed = "jobs of the sweep into one another" if in_sweep else "several run folders"
+        raise ValueError(
+            f"this strategy repeats the command line for each device, which would write {mixed}. Use trainer=ddp, "
+            "trainer=ddp_cpu or trainer.strategy=ddp_spawn_find_unused_parameters_true"
+        )
 
 
 def refuse_missing_hardware(trainer: DictConfig) -> None:
@@ -153,6 +198,17 @@ def refuse_foreign_metrics(config: DictConfig) -> None:
         raise ValueError(f"these metrics judge {kind}, and the data has none: leave metrics= out, or use metrics=none")
 
 
+def refuse_unused_labels(system: AdversarialModule, config: DictConfig, data: InMemoryData) -> None:
+    """With condition=class, labels must be there and both players must take them."""
+    if not config.condition.labels:
+        return
+    if data.num_classes is None:
+        raise ValueError(f"condition=class needs class labels, and {data.name} has none. Leave condition= out")
+    for player in ("generator", "discriminator"):
+        if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
+            raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
+
+
 def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
     extractor = config.metrics.extractor
     if extractor is not None and get_object(extractor._target_).needs_labels and data.num_classes is None:
@@ -170,11 +226,29 @@ def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: 
 
 
 def refuse_untrusted_targets(config: DictConfig) -> None:
-    """Nothing is imported, let alone called, before every `_target_` in the tree has passed."""
+    """Nothing outside of the trusted packages is imported, let alone called, before every `_target_` has passed."""
     for path, node in targets(config):
         name = node["_target_"]
-        if not isinstance(name, str) or not name.startswith(TRUSTED):
-            raise ValueError(f"{path}._target_={name!r} is not allowed: only {', '.join(TRUSTED)} may be named")
+        if not isinstance(name, str) or not is_trusted(name):
+            names = ", ".join(prefix.removesuffix(".") for prefix in TRUSTED)
+            raise ValueError(f"{path}._target_={name!r} is not allowed: only classes of {names} may be named")
+
+
+def is_trusted(name: str) -> bool:
+    """Whether `name` is a class, or a function of ours, that was defined below the package through which it is named.
+
+    What a trusted module has merely imported (`ganforge.data.folder.np.load`) cannot be reached.
+    """
+    home = next((home for prefix, home in TRUSTED.items() if name.startswith(prefix)), None)
+    module, _, attribute = name.rpartition(".")
+    if home is None or not all(part.isidentifier() and not part.startswith("__") for part in name.split(".")):
+        return False
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return False
+    ours = home.startswith("ganforge") and inspect.isfunction(found)
+    return (inspect.isclass(found) or ours) and f"{found.__module__}.".startswith(home)
 
 
 def refuse_wrong_arguments(config: DictConfig, root: str = "") -> None:

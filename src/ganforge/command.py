@@ -3,15 +3,19 @@
 import logging
 import os
 import shutil
+import subprocess
 import sys
 import textwrap
 import traceback
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGINT, SIGUSR1
 from typing import Any
 
+from filelock import FileLock, Timeout
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -20,25 +24,53 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.records import write_json
+from ganforge.faults import Killed, Stopped
 from ganforge.overrides import conf_folder, groups, refuse_bad_overrides
+from ganforge.signals import forwarding_signals, handled_by
 
-USER_MISTAKE, INTERRUPTED = 2, 130
+KILLED, USER_MISTAKE, INTERRUPTED = 1, 2, 128 + SIGINT
 exit_code = 0
 
 
-def main(entry: Callable[[], None], config_name: str, help_text: str) -> int:
-    """Run a Hydra entry point; the exit code is 0, 2 after a mistake of the user, 130 after Ctrl-C, 1 for the rest."""
+@dataclass(frozen=True)
+class Job:
+    """One run: its folder, the words that led to it, its place in a sweep, and whether it was begun before."""
+
+    folder: Path
+    overrides: list[str]
+    number: int = 0
+    in_sweep: bool = False
+    resumed: bool = False
+
+
+Train = Callable[[DictConfig, Job], float | None]
+Resume = Callable[[list[str]], list[str] | None]
+
+
+def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Resume | None = None) -> int:
+    """Run a Hydra entry point.
+
+    `resume` gets the words of a command line with `resume=`; it goes on with a run itself, or returns the words of a
+    sweep to go on with. The exit code is 0, 2 after a mistake of the user, 128 + its number after a signal, 1 for the
+    rest.
+    """
     arguments = get_args_parser().parse_intermixed_args()
-    flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
-    sys.argv[1:] = [*flags, *arguments.overrides]
+    words = arguments.overrides
+    flags = [word for word in sys.argv[1:] if word not in words]
     if arguments.help:
         print(help_text.format(groups=described_groups(config_name)).strip())
         return 0
     if not (arguments.hydra_help or arguments.info is not None or arguments.shell_completion):
         try:
-            refuse_bad_overrides(arguments.overrides, arguments.multirun, config_name)
+            if resume is not None and not arguments.cfg and any(word.startswith("resume=") for word in words):
+                sweep = resume(words)
+                if sweep is None:
+                    return exit_code
+                words, flags, arguments.multirun = sweep, [*flags, "--multirun"], True
+            refuse_bad_overrides(words, arguments.multirun, config_name)
         except (ValueError, HydraException, OmegaConfBaseException) as error:
             return complain(error)
+    sys.argv[1:] = [*flags, *words]
     entry()
     return exit_code
 
@@ -88,62 +120,128 @@ def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
         exit_code = complain(ValueError(message))
 
 
-def run_job(config: DictConfig, job: Callable[[DictConfig], float | None]) -> float | None:
-    """One job in its run folder. In a sweep a failure is recorded in `status.json` and the next job goes on."""
+def run_job(config: DictConfig, train: Train) -> float | None:
+    """One job of Hydra's in its run folder, which must be empty unless a job is to go on there."""
     global exit_code
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
-    config.paths.run = str(folder)
     in_sweep = hydra.mode == RunMode.MULTIRUN
     if in_sweep and "BasicLauncher" not in hydra.launcher._target_ and "progress" in config.callbacks:
         config.callbacks.progress.show = False
-    if any(folder.iterdir()):
-        exit_code = complain(ValueError(f"{folder} is not empty: choose another hydra.run.dir"))
+    resumed = rank() > 0 or any(folder.iterdir())
+    if resumed and not (rank() > 0 or config.resume or requeued()):
+        exit_code = complain(ValueError(f"{folder} is not empty: go on with resume=, or choose another hydra.run.dir"))
         return None
-    overrides = list(hydra.overrides.task)
-    status = {"number": hydra.job.num if in_sweep else 0, "error": "", "overrides": overrides}
+    overrides = [word for word in hydra.overrides.task if not word.startswith("resume=")]
+    return perform(Job(folder, overrides, hydra.job.num if in_sweep else 0, in_sweep, resumed), config, train)
+
+
+def rank() -> int:
+    """This process's number where a scheduler starts one for each device: SLURM, or torchrun."""
+    return int(os.environ.get("SLURM_PROCID", os.environ.get("RANK", 0)))
+
+
+def requeued() -> bool:
+    """Whether a scheduler has started this job before."""
+    return int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0 or "SUBMITIT_EXECUTOR" in os.environ
+
+
+def perform(job: Job, config: DictConfig, train: Train) -> float | None:
+    """Train in the run folder; how it ended is in `status.json`. In a sweep a failure lets the next job go on."""
+    global exit_code
+    config.paths.run = str(job.folder)
+    status = {"number": job.number, "error": "", "overrides": job.overrides}
     try:
-        score = job(config)
-        write_json(folder / "status.json", status | {"state": "finished"})
-        if in_sweep:
-            print(f"job {folder.name}: {' '.join(overrides)}: {'finished' if score is None else format(score, '.4g')}")
+        with alone_in(job.folder), forwarding_signals():
+            score = train(config, job)
+            if rank() == 0:
+                write_json(job.folder / "status.json", status | {"state": "finished"})
+        if job.in_sweep:
+            result = "finished" if score is None else format(score, ".4g")
+            print(f"job {job.folder.name}: {' '.join(job.overrides)}: {result}")
         return score
-    except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
-        clean_up(folder, status | {"state": "interrupted"}, in_sweep)
-        print(f"interrupted; what was saved is in {folder}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except Busy as error:
+        exit_code = complain(error)
+        return None
+    except Stopped as stop:
+        clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
+        print(f"stopped by {stop.signal_number.name} at {stop.images_seen:,} images, and saved", file=sys.stderr)
+        leave(job, stop)
+        sys.exit(128 + stop.signal_number)
+    except (KeyboardInterrupt, SystemExit) as end:
+        clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
+        print("interrupted before there was anything new to save", file=sys.stderr)
+        sys.exit(end.code if isinstance(end, SystemExit) else INTERRUPTED)
     except Exception as error:
         message = mistake_of_the_user(error)
-        clean_up(folder, status | {"state": "failed", "error": message or traceback.format_exc()}, in_sweep)
-        if in_sweep:
-            print(f"job {folder.name} failed: {message or repr(error)}", file=sys.stderr)
-        elif message is None:
+        clean_up(job, config.paths.outputs, status | {"state": "failed", "error": message or traceback.format_exc()})
+        if job.in_sweep:
+            print(f"job {job.folder.name} failed: {message or repr(error)}", file=sys.stderr)
+            return None
+        if message is None:
             raise
-        else:
-            exit_code = complain(ValueError(message))
+        exit_code = complain(ValueError(message))
+        if isinstance(error, Killed):
+            exit_code = KILLED
         return None
 
 
-def clean_up(folder: Path, status: dict[str, Any], in_sweep: bool) -> None:
+def leave(job: Job, stop: Stopped) -> None:
+    """Say how to go on, or ask the scheduler to."""
+    scheduler = handled_by(stop.signal_number)
+    if stop.signal_number == SIGUSR1 and "SLURM_JOB_ID" in os.environ:
+        if rank() == 0:
+            subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
+    elif scheduler is not None:
+        scheduler(stop.signal_number, None)
+    else:
+        folder = job.folder.parent if job.in_sweep else job.folder
+        print(f"go on with: python src/train.py resume={shown(folder)}", file=sys.stderr)
+
+
+class Busy(ValueError):
+    """Another process trains in this folder."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Inside, no other process may train in `folder`; the system lifts this when a process is killed."""
+    lock = FileLock(folder / f".lock{rank() or ''}")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Busy(f"{folder} is being trained by another process") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def clean_up(job: Job, outputs: str, status: dict[str, Any]) -> None:
     """Leave no trace of a run that never trained; record how another one failed, if the disk lets us."""
-    if not in_sweep and not (folder / "status.json").exists():
-        shutil.rmtree(folder)
-        for parent in folder.parents[:2]:
-            if any(parent.iterdir()):
+    if rank() > 0:
+        return
+    if not job.in_sweep and not job.resumed and not (job.folder / "status.json").exists():
+        shutil.rmtree(job.folder)
+        for parent in job.folder.parents:
+            if not parent.is_relative_to(outputs) or any(parent.iterdir()):
                 return
             parent.rmdir()
         return
     with suppress(OSError):
-        write_json(folder / "status.json", status)
+        write_json(job.folder / "status.json", status)
 
 
 def mistake_of_the_user(error: BaseException) -> str | None:
-    """What to tell the user, or None for a failure of ours. A process of a group passes its error on as text."""
-    from torch.multiprocessing.spawn import ProcessRaisedException
-
-    if isinstance(error, ProcessRaisedException):
-        name, _, message = str(error).strip().splitlines()[-1].partition(": ")
-        return message if name.rpartition(".")[2] in ("ValueError", "Diverged", "OSError") else None
+    """What to tell the user, or None for a failure of ours."""
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
-    return str(error) if isinstance(error, ValueError | OmegaConfBaseException) else None
+    return str(error) if isinstance(error, ValueError | Killed | OmegaConfBaseException) else None
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

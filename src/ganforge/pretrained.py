@@ -21,6 +21,8 @@ from ganforge.systems.latent import Latent
 WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
 BLOCK = 32
+ARGUMENTS_LIMIT = 4096
+"""Characters that may describe a network; a real one needs a few hundred, and every layer that is named costs time."""
 
 
 class PretrainedGenerator(nn.Module):
@@ -31,12 +33,23 @@ class PretrainedGenerator(nn.Module):
 
     def __init__(self, network: nn.Module, latent: Latent, config: dict[str, Any], facts: dict[str, Any]) -> None:
         super().__init__()
-        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.network = network.requires_grad_(False).to(memory_format=torch.channels_last)
         self.latent = latent
         self.config, self.facts = config, facts
+        self.eval()
+
+    @property
+    def num_classes(self) -> int | None:
+        """How many classes `label` chooses from; None for a generator that takes no labels."""
+        return getattr(self.network, "num_classes", None)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of what it draws."""
+        return _image_shape(self.network, self.latent.dim)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        """latents (B, latent_dim) -> images (B, C, H, W) in [-1, 1]."""
+        """latents (B, latent_dim), labels (B,) where there are classes -> images (B, C, H, W) in [-1, 1]."""
         return self.network(z, label)
 
     def latents(self, count: int, seed: int = 0, truncation: float | None = None, first: int = 0) -> Tensor:
@@ -88,18 +101,19 @@ def from_pretrained(path: str | Path) -> PretrainedGenerator:
         raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
     try:
         config, facts = json.loads(metadata["config"]), json.loads(metadata["facts"])
-        network, latent = dict(config["model"]["generator"]), dict(config["model"]["latent"])
-        del latent["_target_"]
-        generator = PretrainedGenerator(
-            _network(network.pop("_target_"), network, tensors), Latent(**latent), config, facts
-        )
-    except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} carries no generator's configuration that ganforge can read ({error!r})") from error
+        prior = dict(config["model"]["latent"])
+        del prior["_target_"]
+        latent = Latent(**prior)
+        network = _network(dict(config["model"]["generator"]), latent.dim, tensors)
+    except (LookupError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"{path} carries no generator's configuration that ganforge can read ({reason})") from error
     except (RuntimeError, OverflowError) as error:
-        raise ValueError(
-            f"the weights in {path} do not fit their configuration: {str(error).splitlines()[0]}"
-        ) from error
-    return generator
+        reason = str(error).splitlines()[-1].strip()
+        raise ValueError(f"the weights in {path} do not fit their configuration: {reason}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return PretrainedGenerator(network, latent, config, facts)
 
 
 def weights_file(path: Path) -> Path:
@@ -111,19 +125,38 @@ def weights_file(path: Path) -> Path:
     raise ValueError(f"{path}: no such file or folder with {' or '.join(WEIGHTS)}")
 
 
-def _network(target: str, arguments: dict[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
-    """The network `target` around `tensors`, without allocating anything that the file does not hold."""
+def _network(arguments: dict[str, Any], latent_dim: int, tensors: dict[str, Tensor]) -> nn.Module:
+    """The network that `arguments` describe around `tensors`, allocating nothing that the file does not hold."""
+    if len(json.dumps(arguments)) > ARGUMENTS_LIMIT:
+        raise ValueError(f"more than {ARGUMENTS_LIMIT:,} characters describe the network")
+    network_class = _network_class(arguments.pop("_target_"))
+    with torch.device("meta"):
+        network = network_class(**arguments).eval()
+    if len(_image_shape(network, latent_dim)) != 3:
+        raise ValueError(f"{network_class.__module__}.{network_class.__name__} draws no images")
+    network.load_state_dict(tensors, assign=True)
+    return network.float()
+
+
+def _network_class(target: str) -> type[nn.Module]:
+    """The class that `target` names, imported only from the networks of ganforge."""
     module, _, name = target.rpartition(".")
     package, _, file = module.rpartition(".")
     if package != "ganforge.networks" or not file.isidentifier():
         raise ValueError(f"{target!r} is not allowed: only ganforge.networks may be named")
     try:
-        cls = getattr(import_module(module), name)
+        network_class = getattr(import_module(module), name)
     except (ImportError, AttributeError):
-        cls = None
-    if not (inspect.isclass(cls) and issubclass(cls, nn.Module) and cls.__module__ == module):
+        network_class = None
+    if not (
+        inspect.isclass(network_class) and issubclass(network_class, nn.Module) and network_class.__module__ == module
+    ):
         raise ValueError(f"{target!r} is not a network of ganforge")
-    with torch.device("meta"):
-        network = cls(**arguments)
-    network.load_state_dict(tensors, assign=True)
-    return network
+    return network_class
+
+
+@torch.no_grad()
+def _image_shape(network: nn.Module, latent_dim: int) -> tuple[int, ...]:
+    device = next(network.parameters()).device
+    label = None if getattr(network, "num_classes", None) is None else torch.zeros(1, dtype=torch.long, device=device)
+    return tuple(network(torch.zeros(1, latent_dim, device=device), label).shape[1:])

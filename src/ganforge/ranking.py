@@ -11,11 +11,17 @@ from rich.console import Console
 from rich.table import Table
 
 from ganforge import command
-from ganforge.artifacts.records import read_lines
+from ganforge.artifacts.records import read_lines, write_json
 
 
 class Ranking(Callback):
     """At the end of a sweep, a table of its jobs, best first; scores with unequal stamps are in separate tables."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Write down what a resumed sweep goes on with."""
+        if not any(word.startswith("resume=") for word in config.hydra.overrides.task):
+            words = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
+            write_json(Path(config.hydra.sweep.dir) / "sweep.json", {"words": words})
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
@@ -37,14 +43,17 @@ class Ranking(Callback):
             for rank, job in enumerate(table, 1)
         ]
         write_ranking(folder / "ranking.csv", rows + [{"group": "", "rank": "", **job} for job in others])
-        console.print(f"ranking: {shown(folder / 'ranking.csv')}", soft_wrap=True)
+        console.print(f"ranking: {command.shown(folder / 'ranking.csv')}", soft_wrap=True)
         command.exit_code = int(any(job["state"] != "finished" for job in jobs))
 
 
 def job_record(status: Path) -> dict[str, Any]:
     """What a finished or failed job left behind: its overrides, its monitored score and the stamp of it."""
     folder = status.parent
-    record = {"number": -1, "error": "it ended without a word", "overrides": []} | json.loads(status.read_text())
+    record = {"number": int(folder.name) if folder.name.isdigit() else -1, "error": "it was killed", "overrides": []}
+    if (words := folder / ".hydra" / "overrides.yaml").exists():
+        record["overrides"] = OmegaConf.to_container(OmegaConf.load(words))
+    record |= json.loads(status.read_text())
     best = best_evaluation(folder)
     if best is None:
         return record | {"monitor": "", "mode": "", "score": None, "images_seen": None, "stamp": ""}
@@ -93,19 +102,16 @@ def write_ranking(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+def training_lines(folder: Path) -> list[dict[str, Any]]:
+    """The evaluations made while training, without those that `evaluate.py` added."""
+    return [line for line in read_lines(folder / "metrics.jsonl") if "by" not in line]
+
+
 def best_evaluation(folder: Path) -> dict[str, Any] | None:
-    """The line of `metrics.jsonl` with the best monitored score."""
-    lines = read_lines(folder / "metrics.jsonl")
+    """The line of `metrics.jsonl` with the best monitored score, of those made while training."""
+    lines = training_lines(folder)
     if not lines:
         return None
     config = OmegaConf.load(folder / ".hydra" / "config.yaml")
     choose = min if config.metrics.mode == "min" else max
     return choose(lines, key=lambda line: line["scores"][config.metrics.monitor])
-
-
-def shown(path: Path) -> str:
-    """A path as short as it can be typed from here."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -1,41 +1,108 @@
-"""A run folder from its first file to the summary that a user sees at the end."""
+"""A run from its first file to the summary that a user sees at the end."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+from ganforge.artifacts.checkpoints import Checkpoint, newest
 from ganforge.artifacts.files import replacing
-from ganforge.artifacts.records import read_lines
-from ganforge.ranking import best_evaluation, shown
+from ganforge.artifacts.records import append_line, read_lines, replace_lines
+from ganforge.build import build
+from ganforge.command import Job, rank, shown
+from ganforge.faults import Diverged
+from ganforge.ranking import best_evaluation, training_lines
+from ganforge.resume import OUTSIDE, leaves
+
+ROLLBACKS = "rollbacks.jsonl"
+MOST_ROLLBACKS = 3
 
 
-def start_run_folder(config: DictConfig) -> None:
-    """Write the composed configuration and the overrides that led to it."""
-    folder = Path(config.paths.run)
-    overrides = OmegaConf.create(list(HydraConfig.get().overrides.task))
-    for name, content in (("config", config), ("overrides", overrides)):
-        with replacing(folder / ".hydra" / f"{name}.yaml") as file:
-            file.write(OmegaConf.to_yaml(content).encode())
+def fit(config: DictConfig, job: Job) -> None:
+    """Train until the budget is spent, from the newest checkpoint where there is one.
+
+    With `trainer.on_nan=rollback` a divergence returns to that checkpoint, with another random stream and half the
+    learning rates, at most three times in the life of a run.
+    """
+    start = newest(job.folder / "checkpoints", warn) if job.resumed else None
+    first_unwritten = (start.first_unwritten if start else 0) if job.resumed else None
+    while True:
+        experiment = build(config, job.in_sweep, first_unwritten)
+        experiment.system.rollbacks = len(read_lines(job.folder / ROLLBACKS))
+        if rank() == 0:
+            write_configuration(config, job)
+            forget_what_comes_again(job.folder, first_unwritten)
+        if start:
+            say(f"going on at {start.images_seen:,} of {config.images:,} images", job)
+        try:
+            return experiment.fit(None if start is None else start.path)
+        except Diverged as divergence:
+            if config.trainer.on_nan != "rollback" or experiment.system.rollbacks == MOST_ROLLBACKS:
+                raise
+            start = newest(job.folder / "checkpoints", warn)
+            first_unwritten = start.first_unwritten if start else 0
+            roll_back(job, str(divergence), start)
 
 
-def show_summary(config: DictConfig) -> float | None:
+def roll_back(job: Job, reason: str, start: Checkpoint | None) -> None:
+    images_seen = start.images_seen if start else 0
+    number = len(read_lines(job.folder / ROLLBACKS)) + 1
+    if rank() == 0:
+        record = {"reason": reason, "back_to": images_seen, "learning_rates": f"times {0.5**number:g}"}
+        append_line(job.folder / ROLLBACKS, record)
+    warn(f"{reason}. Back to {images_seen:,} images with half the learning rates ({number} of {MOST_ROLLBACKS})")
+
+
+def warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def say(message: str, job: Job) -> None:
+    if not job.in_sweep and rank() == 0:
+        print(message)
+
+
+def write_configuration(config: DictConfig, job: Job) -> None:
+    """The configuration with its inner references, so that a change of one value reaches all that follow from it."""
+    config = config.copy()
+    config.resume = None
+    for name, content in (("config", self_contained(config)), ("overrides", job.overrides)):
+        with replacing(job.folder / ".hydra" / f"{name}.yaml") as file:
+            file.write(OmegaConf.to_yaml(OmegaConf.create(content)).encode())
+
+
+def self_contained(config: DictConfig) -> DictConfig:
+    """Without references to the environment."""
+    for path, value in leaves(OmegaConf.to_container(config, resolve=False)):
+        if isinstance(value, str) and OUTSIDE.search(value):
+            OmegaConf.update(config, path, OmegaConf.select(config, path))
+    return config
+
+
+def forget_what_comes_again(folder: Path, first_unwritten: int | None) -> None:
+    """Drop the evaluations that a resumed run will make once more; those that `evaluate.py` made stay."""
+    records = folder / "metrics.jsonl"
+    if first_unwritten is not None and records.exists():
+        lines = read_lines(records)
+        replace_lines(records, [line for line in lines if "by" in line or line["images_seen"] < first_unwritten])
+
+
+def show_summary(config: DictConfig, job: Job) -> float | None:
     """Print the scores beside those of real images, and where everything is; returns the best monitored score.
 
     In a sweep nothing is printed here: its ranking comes at the end.
     """
-    folder = Path(config.paths.run)
+    folder = job.folder
     best = best_evaluation(folder) if config.metrics.monitor else None
     score = None if best is None else best["scores"][config.metrics.monitor]
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
+    if job.in_sweep or rank() > 0:
         return score
     console = Console(highlight=False)
     if best is not None:
-        console.print(score_table(best, read_lines(folder / "metrics.jsonl")[-1]))
+        console.print(score_table(best, training_lines(folder)[-1]))
     where = shown(folder)
     for name, path in (
         ("samples", f"{where}/samples/"),

@@ -102,7 +102,7 @@ def test_best_is_kept_when_later_scores_are_worse(composed: Compose, tmp_path: P
 
     class Judge(Periodic):
         def due(self, trainer: Trainer, module: LightningModule) -> None:
-            module.scores = {"fid": next(scores)}
+            module.scores, module.scored_at = {"fid": next(scores)}, module.images_seen
 
     run.trainer.callbacks.insert(0, Judge(64))
     run.fit()

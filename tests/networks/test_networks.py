@@ -58,3 +58,62 @@ def test_mlp_has_the_layers_of_its_common_form() -> None:
     images = generator(torch.randn(5, 100))
     assert images.shape == (5, 1, 28, 28)
     assert discriminator(images).shape == (5,)
+
+
+NETWORKS = {
+    "mlp generator": lambda **classes: mlp.Generator(5, 8, 1, [6, 7], **classes),
+    "mlp discriminator": lambda **classes: mlp.Discriminator(8, 1, [7, 6], **classes),
+    "dcgan generator": lambda **classes: dcgan.Generator(5, 16, 1, width=2, **classes),
+    "dcgan discriminator": lambda **classes: dcgan.Discriminator(16, 1, width=2, normalization="layer", **classes),
+}
+
+
+def inputs(name: str, count: int) -> torch.Tensor:
+    size = 8 if "mlp" in name else 16
+    return torch.randn(count, 5) if "generator" in name else torch.randn(count, 1, size, size)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "next_number"),
+    [
+        ("mlp generator", 597, 0.9630078673),
+        ("mlp discriminator", 510, 0.3561432958),
+        ("dcgan generator", 493, 0.8257363439),
+        ("dcgan discriminator", 239, 0.1074191332),
+    ],
+)
+def test_without_classes_a_network_draws_and_holds_nothing_for_labels(
+    name: str, parameters: int, next_number: float
+) -> None:
+    network = NETWORKS[name]()
+    assert torch.rand(()).item() == pytest.approx(next_number)
+    assert sum(weight.numel() for weight in network.parameters()) == parameters
+    assert all(key.startswith("layers.") for key in network.state_dict())
+    network.eval()
+    x = inputs(name, 3)
+    assert torch.equal(network(x), network(x, torch.tensor([0, 1, 99])))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_label_decides_the_output_and_its_vector_learns(name: str) -> None:
+    network = NETWORKS[name](num_classes=4).eval()
+    assert network.num_classes == 4
+    output = network(inputs(name, 1).repeat_interleave(8, 0), torch.arange(8) % 4).view(8, -1)
+    assert torch.allclose(output[:4], output[4:], atol=1e-6)
+    assert torch.pdist(output[:4]).min() > 1e-5
+    output[:2].sum().backward()
+    (gradient,) = [weight.grad for key, weight in network.named_parameters() if "embedding" in key]
+    assert gradient[:2].abs().amin(1).gt(0).all()
+    assert torch.equal(gradient[2:], torch.zeros_like(gradient[2:]))
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "discriminator" in name])
+def test_discriminators_project_onto_what_their_last_layer_sees(name: str) -> None:
+    """Equation 3 of Miyato and Koyama 2018, y^T V phi(x) + psi(phi(x)), with psi the last layer."""
+    discriminator, seen = NETWORKS[name](num_classes=4), []
+    psi = discriminator.layers[-1]
+    psi.register_forward_hook(lambda _, arguments, output: seen.extend([arguments[0], output]))
+    logits = discriminator(inputs(name, 4), torch.tensor([2, 0, 1, 2]))
+    phi, unconditional = seen
+    rows = discriminator.projection.embedding.weight[[2, 0, 1, 2]]
+    assert torch.allclose(logits, torch.diag(rows @ phi.flatten(1).T) + unconditional.flatten(), atol=1e-6)

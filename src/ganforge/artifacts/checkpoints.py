@@ -1,13 +1,33 @@
-"""Lightning checkpoints that appear whole or not at all."""
+"""Lightning checkpoints that appear whole or not at all, and finding the newest one that is whole."""
 
 import io
+import pickle
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from ganforge.artifacts.files import replacing
+from ganforge.artifacts.files import flush_folder, replacing
+
+NEWEST_FIRST = ("next", "last", "previous")
+REQUIRED = {
+    "state_dict": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+    "loops": dict,
+    "callbacks": dict,
+    "images_seen": int,
+    "settled": bool,
+    "observed": dict,
+    "scores": dict,
+    "scored_at": int,
+    "epoch": int,
+    "global_step": int,
+    "pytorch-lightning_version": str,
+}
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -21,3 +41,65 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         torch.save(checkpoint, buffer)
         with replacing(Path(path)) as file:
             file.write(buffer.getbuffer())
+
+
+class Checkpoint(NamedTuple):
+    path: Path
+    state: dict[str, Any]
+
+    @property
+    def images_seen(self) -> int:
+        return self.state["images_seen"]
+
+    @property
+    def first_unwritten(self) -> int:
+        """The moment from which on records and curves are written again by a run that starts here."""
+        return self.images_seen + self.state["settled"]
+
+
+def rotate(folder: Path) -> None:
+    """`next.ckpt` becomes `last.ckpt`, and that `previous.ckpt`; two whole ones are there throughout."""
+    last = folder / "last.ckpt"
+    if last.exists():
+        last.replace(folder / "previous.ckpt")
+    (folder / "next.ckpt").replace(last)
+    flush_folder(folder)
+
+
+def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint that is whole, None where none was written; damaged ones are named to `warn`.
+
+    ValueError if there are some and all are damaged.
+    """
+    damaged = []
+    for path in (folder / f"{name}.ckpt" for name in NEWEST_FIRST):
+        if path.exists():
+            try:
+                return Checkpoint(path, load_whole(path))
+            except ValueError as error:
+                damaged.append(str(error))
+                warn(str(error))
+    if damaged:
+        raise ValueError(f"no checkpoint in {folder} can be read: {damaged[0]}")
+    return None
+
+
+def load_whole(path: Path) -> dict[str, Any]:
+    """The checkpoint, on the CPU, with every checksum verified and nothing but plain data unpickled."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
+            if compressed or archive.testzip() is not None:
+                raise ValueError("its checksums are wrong")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"{path} is refused: it holds more than plain data") from error
+    except Exception as error:  # zipfile and torch.load raise nearly anything for bytes that were tampered with
+        reason = str(error).splitlines()[0] if str(error) else repr(error)
+        raise ValueError(f"{path} is damaged: {reason}") from error
+    wrong = [
+        key for key, kind in REQUIRED.items() if not isinstance(state, dict) or not isinstance(state.get(key), kind)
+    ]
+    if wrong:
+        raise ValueError(f"{path} is not a checkpoint of ganforge: it has no {wrong[0]}")
+    return state

@@ -3,8 +3,9 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 from torchvision.utils import make_grid
 
@@ -25,12 +26,18 @@ def is_points(images: Tensor) -> bool:
     return images.shape[1:] == (2, 1, 1)
 
 
-def grid(images: Tensor) -> Tensor:
-    """A nearly square picture (C, H, W) uint8 of images (B, C, H, W), or of points as a scatter plot."""
+def grid(images: Tensor, columns: int | None = None) -> Tensor:
+    """A picture (C, H, W) uint8 of images (B, C, H, W), nearly square by default, or of points as a scatter plot."""
     if is_points(images):
         return scatter(images.flatten(1))
-    columns = math.ceil(math.sqrt(len(images)))
+    columns = columns or math.ceil(math.sqrt(len(images)))
     return make_grid(to_uint8(images.cpu()), nrow=columns, padding=1, pad_value=128)
+
+
+def enlarged(images: Tensor) -> Tensor:
+    """Every pixel of images (..., H, W) as a square of equal ones, so that the longer side comes near SIDE."""
+    factor = max(1, SIDE // max(images.shape[-2:]))
+    return images.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
 
 
 def scatter(points: Tensor) -> Tensor:
@@ -53,6 +60,34 @@ def labelled(picture: Tensor, text: str) -> Tensor:
 def save_png(path: Path, picture: Tensor) -> None:
     with replacing(path) as file:
         _pillow(picture).save(file, format="png")
+
+
+def save_animation(path: Path, frames: Tensor, milliseconds: int = 60) -> None:
+    """Pictures (F, C, H, W) uint8 played for ever, as what the suffix of `path` says: .gif, or .png for an APNG."""
+    first, *others = map(_pillow, frames)
+    with replacing(path) as file:
+        first.save(file, path.suffix[1:], save_all=True, append_images=others, duration=milliseconds, loop=0)
+
+
+def read_image(path: Path, shape: tuple[int, ...]) -> Tensor:
+    """The centre of any picture as (C, H, W) uint8 of this shape; transparency is laid on white.
+
+    ValueError names a file that is no picture, whatever its bytes are.
+    """
+    channels, height, width = shape
+    try:
+        with Image.open(path) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if image.has_transparency_data:
+                image = image.convert("RGBA")
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            if image.mode.startswith("I;16") or image.mode == "I":
+                image = Image.fromarray((np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8))
+            image = image.convert("L" if channels == 1 else "RGB")
+            image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} is not a readable image: {error}") from error
+    return torch.from_numpy(np.array(image).reshape(height, width, channels)).movedim(-1, 0)
 
 
 def _pillow(picture: Tensor) -> Image.Image:

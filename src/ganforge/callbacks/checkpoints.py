@@ -1,21 +1,25 @@
 """When a run is saved, and which moment of it was the best."""
 
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning import Trainer
 
+from ganforge.artifacts.checkpoints import rotate
 from ganforge.artifacts.tensors import save_generator
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
+from ganforge.faults import Diverged, Stopped
 from ganforge.systems.gan import GANModule
 
 
 class Checkpoints(Periodic):
-    """`last.ckpt` and the one before it, `previous.ckpt`; where `monitor` improves also `best.ckpt`.
+    """`last.ckpt` and the one before it, `previous.ckpt`; where `monitor` improves also `best.ckpt`. Also after scores.
 
     `generator.safetensors` is the averaged generator at the best score, or the last one where nothing is monitored.
+    A run that is stopped by a signal is saved first.
     """
 
     def __init__(
@@ -29,38 +33,65 @@ class Checkpoints(Periodic):
         self.run_folder = Path(run_folder)
         self.folder = self.run_folder / "checkpoints"
         self.monitor, self.mode = monitor, mode
-        self.best = math.inf
+        self.best, self.best_at = math.inf, 0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return super().state_dict() | {"best": self.best, "best_at": self.best_at}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best = state["best"]
+        super().load_state_dict(state)
+        self.best, self.best_at = state["best"], state["best_at"]
+
+    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
+        """A resumed run may have been killed between its best checkpoint and the copy of it."""
+        if trainer.is_global_zero and 0 < module.images_seen == self.best_at:
+            self._keep_best(module)
+        super().on_train_start(trainer, module)
+
+    def is_due(self, module: GANModule) -> bool:
+        return super().is_due(module) or self.last < module.scored_at == module.images_seen
 
     def due(self, trainer: Trainer, module: GANModule) -> None:
         refuse_divergence(module)
-        improved = self._improved(module.scores)
-        last = self.folder / "last.ckpt"
-        if trainer.is_global_zero and last.exists():
-            last.replace(self.folder / "previous.ckpt")
-        trainer.save_checkpoint(last)
-        if not trainer.is_global_zero or not improved:
-            return
+        improved = self._improved(module)
+        self._save(trainer, module)
+        if trainer.is_global_zero and improved:
+            self._keep_best(module)
+
+    def on_exception(self, trainer: Trainer, module: GANModule, exception: BaseException) -> None:
+        if isinstance(exception, Stopped):
+            with suppress(Diverged):
+                refuse_divergence(module)
+                self._save(trainer, module)
+
+    def _save(self, trainer: Trainer, module: GANModule) -> None:
+        """What the loggers hold is written first: a resumed run goes on from there."""
+        for logger in trainer.loggers:
+            logger.save()
+        others = [callback for callback in trainer.callbacks if isinstance(callback, Periodic) and callback is not self]
+        module.settled = not any(callback.is_due(module) for callback in others)
+        trainer.save_checkpoint(self.folder / "next.ckpt")
+        if trainer.is_global_zero:
+            rotate(self.folder)
+
+    def _keep_best(self, module: GANModule) -> None:
         if self.monitor is not None:
             best = self.folder / "best.ckpt"
             best.unlink(missing_ok=True)
-            best.hardlink_to(last)
+            best.hardlink_to(self.folder / "last.ckpt")
         facts = {"images_seen": module.images_seen, "scores": module.scores}
         save_generator(
             self.run_folder / "generator.safetensors", module.averaged_generator, dict(module.hparams), facts
         )
 
-    def _improved(self, scores: dict[str, float]) -> bool:
+    def _improved(self, module: GANModule) -> bool:
         """Whether this moment is to be kept; without a score the latest always is."""
-        if self.monitor is None:
-            return True
-        cost = scores[self.monitor] if self.mode == "min" else -scores[self.monitor]
-        if not cost < self.best:
-            return False
-        self.best = cost
+        if self.monitor is not None:
+            if module.scored_at != module.images_seen:
+                return False
+            cost = module.scores[self.monitor] if self.mode == "min" else -module.scores[self.monitor]
+            if not cost < self.best:
+                return False
+            self.best = cost
+        self.best_at = module.images_seen
         return True

@@ -8,7 +8,11 @@ from ganforge.systems.gan import GANModule
 
 
 class Periodic(Callback):
-    """Calls `due` after the rounds in which the clock passes a multiple of `every` images, and once at the end."""
+    """Calls `due` after the rounds in which the clock passes a multiple of `every` images, and once at the end.
+
+    `last` is the moment when it was done last. It is part of a checkpoint, so that a resumed run first does what was
+    due when it stopped.
+    """
 
     def __init__(self, every: int) -> None:
         if every < 1:
@@ -19,11 +23,20 @@ class Periodic(Callback):
     def due(self, trainer: Trainer, module: GANModule) -> None:
         raise AssertionError("a subclass says what is due")
 
-    def on_fit_start(self, trainer: Trainer, module: GANModule) -> None:
-        self.last = module.images_seen
+    def is_due(self, module: GANModule) -> bool:
+        return module.images_seen // self.every > self.last // self.every
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last": self.last}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.last = state["last"]
+
+    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
+        self.on_train_batch_end(trainer, module)
 
     def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
-        if module.images_seen // self.every > self.last // self.every:
+        if self.is_due(module):
             self._fire(trainer, module)
 
     def on_train_end(self, trainer: Trainer, module: GANModule) -> None:
@@ -31,8 +44,12 @@ class Periodic(Callback):
             self._fire(trainer, module)
 
     def _fire(self, trainer: Trainer, module: GANModule) -> None:
-        self.last = module.images_seen
-        self.due(trainer, module)
+        before, self.last = self.last, module.images_seen
+        try:
+            self.due(trainer, module)
+        except BaseException:
+            self.last = before
+            raise
 
 
 class Budget(Callback):
@@ -43,5 +60,8 @@ class Budget(Callback):
             raise ValueError(f"images={images}: the budget must be at least one image")
         self.images = images
 
+    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
+        self.on_train_batch_end(trainer, module)
+
     def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
-        trainer.should_stop = module.images_seen >= self.images
+        trainer.should_stop |= module.images_seen >= self.images

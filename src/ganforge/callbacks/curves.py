@@ -5,7 +5,9 @@ from typing import Any
 
 import torch
 from lightning import Trainer
+from lightning.fabric.utilities.logger import _flatten_dict
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.tensorboard.summary import hparams
 
 from ganforge.callbacks.clock import Periodic
 from ganforge.systems.gan import GANModule
@@ -18,7 +20,6 @@ class Curves(Periodic):
     """Fetches `module.observed` from its device every `every` images; in between nothing waits for the device."""
 
     def on_fit_start(self, trainer: Trainer, module: GANModule) -> None:
-        super().on_fit_start(trainer, module)
         self.since = (time.perf_counter(), module.images_seen)
 
     def on_train_batch_start(self, trainer: Trainer, module: GANModule, batch: Any, batch_idx: int) -> None:
@@ -40,5 +41,10 @@ class Curves(Periodic):
         super().on_train_end(trainer, module)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                final = {f"scores/{name}": value for name, value in module.scores.items()}
-                logger.log_hyperparams({key: module.hparams[key] for key in COMPARED}, final, step=module.images_seen)
+                self._list_among_runs(logger, module)
+
+    def _list_among_runs(self, logger: TensorBoardLogger, module: GANModule) -> None:
+        """Hyperparameters beside the scores that are logged already; Lightning's own way would log them twice."""
+        compared = logger._sanitize_params(_flatten_dict({key: module.hparams[key] for key in COMPARED}))
+        for summary in hparams(compared, {f"scores/{name}": value for name, value in module.scores.items()}):
+            logger.experiment.file_writer.add_summary(summary)

@@ -3,11 +3,8 @@
 from lightning import Trainer
 
 from ganforge.callbacks.clock import Periodic
+from ganforge.faults import Diverged
 from ganforge.systems.gan import GANModule
-
-
-class Diverged(ValueError):
-    """A loss or a weight is not a finite number any more."""
 
 
 def refuse_divergence(module: GANModule) -> None:

@@ -45,6 +45,7 @@ class ProgressBar(Periodic):
         )
         self.task = self.progress.add_task("", total=self.images, completed=module.images_seen)
         self.progress.start()
+        super().on_train_start(trainer, module)
 
     def due(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero:

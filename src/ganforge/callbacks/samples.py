@@ -27,6 +27,7 @@ class Samples(Periodic):
             real = grid(trainer.datamodule.held_out_split.images[: self.count])
             self._show(trainer, "real", real, "held-out real images", "real", 0)
             self.due(trainer, module)
+        super().on_train_start(trainer, module)
 
     def due(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from ganforge.layers.conditioning import LabelledLatent, Projection
 from ganforge.layers.initialization import radford_
 from ganforge.layers.normalization import Normalization, normalization2d
 
@@ -27,7 +28,10 @@ def base_and_depth(image_size: int) -> tuple[int, int]:
 
 
 class Generator(nn.Module):
-    """latent (B, latent_dim) -> images (B, channels, image_size, image_size) in [-1, 1]."""
+    """latent (B, latent_dim) -> images (B, channels, image_size, image_size) in [-1, 1].
+
+    With `num_classes`, of the classes `label` (B,); without, labels are ignored.
+    """
 
     def __init__(
         self,
@@ -37,8 +41,10 @@ class Generator(nn.Module):
         width: int = 64,
         kernel_size: Literal[4, 5] = 4,
         normalization: Normalization = "batch",
+        num_classes: int | None = None,
     ) -> None:
         super().__init__()
+        self.num_classes = num_classes
         base, depth = base_and_depth(image_size)
         widths = [width * 2**stage for stage in reversed(range(depth))]
 
@@ -52,18 +58,22 @@ class Generator(nn.Module):
             )
 
         bias = normalization != "batch"
-        layers = stage(nn.ConvTranspose2d(latent_dim, widths[0], base, bias=bias), widths[0])
+        self.labelled = LabelledLatent(latent_dim, num_classes)
+        layers = stage(nn.ConvTranspose2d(self.labelled.size, widths[0], base, bias=bias), widths[0])
         for inputs, outputs in pairwise(widths):
             layers += stage(doubling(inputs, outputs, bias), outputs)
         self.layers = nn.Sequential(*layers, doubling(widths[-1], channels, bias=True), nn.Tanh())
         radford_(self)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.layers(z[:, :, None, None])
+        return self.layers(self.labelled(z, label)[:, :, None, None])
 
 
 class Discriminator(nn.Module):
-    """images (B, channels, image_size, image_size) -> logits (B,); its first stage is never normalised (section 3)."""
+    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+
+    Its first stage is never normalised (section 3).
+    """
 
     def __init__(
         self,
@@ -72,8 +82,10 @@ class Discriminator(nn.Module):
         width: int = 64,
         kernel_size: Literal[4, 5] = 4,
         normalization: Normalization = "batch",
+        num_classes: int | None = None,
     ) -> None:
         super().__init__()
+        self.num_classes = num_classes
         base, depth = base_and_depth(image_size)
         widths = [channels, *(width * 2**stage for stage in range(depth))]
         padding = (kernel_size - 1) // 2
@@ -86,8 +98,12 @@ class Discriminator(nn.Module):
                 normalization2d(kind, outputs),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, base), nn.Flatten(0))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, base))
+        self.projection = None if num_classes is None else Projection(num_classes, widths[-1] * base**2)
         radford_(self)
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.layers(image)
+        if self.projection is None:
+            return self.layers(image).flatten()
+        features = self.layers[:-1](image)
+        return self.layers[-1](features).flatten() + self.projection(features, label)

@@ -16,6 +16,9 @@ from ganforge.systems.averaging import decay, update_average
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
+REMEMBERED = ("images_seen", "observed", "scores", "scored_at", "settled")
+"""What a checkpoint holds beside the weights and the optimizers' states."""
+
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
@@ -34,8 +37,11 @@ class AdversarialModule(LightningModule):
     averages the gradients of `accumulate_grad_batches` of them. The clock is `images_seen`, real images shown to the
     discriminator over all ranks; every random number of a round derives from (seed, rank, images_seen).
 
-    `observed` holds the latest value of every term, and with `observing` also the logits and gradient norms;
-    `scores` holds the latest evaluation. Callbacks read both.
+    `observed` holds the latest value of every term, and with `observing` also the logits and gradient norms; `scores`
+    holds the latest evaluation, of the moment `scored_at`. Callbacks read both. `stop_signal` is the signal that asked
+    for an end, `settled` whether everything that was due at this moment is done.
+
+    Each of `rollbacks` returns from a divergence has halved the learning rates and changed the random stream.
     """
 
     def __init__(
@@ -70,6 +76,10 @@ class AdversarialModule(LightningModule):
         self.observed: dict[str, Tensor] = {}
         self.observing = False
         self.scores: dict[str, float] = {}
+        self.scored_at = 0
+        self.stop_signal: int | None = None
+        self.settled = True
+        self.rollbacks = 0
         self._player = "discriminator"
 
     def discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
@@ -88,8 +98,14 @@ class AdversarialModule(LightningModule):
             self.optimizer_factories["generator"](self.generator.parameters()),
         ]
 
+    def on_train_start(self) -> None:
+        for optimizer in self.optimizers():  # type: ignore[union-attr]
+            for group in optimizer.param_groups:
+                group["lr"] = optimizer.defaults["lr"] * 0.5**self.rollbacks
+
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        torch.manual_seed(derived_seed(self.seed, self.global_rank, self.images_seen))
+        stream = (self.rollbacks,) if self.rollbacks else ()
+        torch.manual_seed(derived_seed(self.seed, self.global_rank, self.images_seen, *stream))
         images_before = self.images_seen
         for part in batch.chunks(self.game.critic_turns):
             self._discriminator_turn(part)
@@ -137,7 +153,8 @@ class AdversarialModule(LightningModule):
         self.observed.update({name: value.detach() for name, value in values.items()})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["images_seen"] = self.images_seen
+        checkpoint.update({name: getattr(self, name) for name in REMEMBERED})
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.images_seen = checkpoint["images_seen"]
+        for name in REMEMBERED:
+            setattr(self, name, checkpoint[name])

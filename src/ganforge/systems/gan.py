@@ -1,17 +1,22 @@
 """Noise to image: the game of Goodfellow et al. 2014."""
 
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ganforge.interfaces import Batch
+from ganforge.interfaces import Batch, Critic
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.latent import Latent
 
 
 class GANModule(AdversarialModule):
-    """A generator from latents to images against a discriminator of images, for any loss, penalty and constraint."""
+    """A generator from latents to images against a discriminator of images, for any loss, penalty and constraint.
+
+    Networks with `num_classes` play class by class: a batch's labels go with its real images and with its fakes alike.
+    Others ignore them.
+    """
 
     def __init__(self, latent: Latent, **adversarial: Any) -> None:
         super().__init__(**adversarial)
@@ -19,19 +24,25 @@ class GANModule(AdversarialModule):
 
     def discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
-            fake = self.generator(self._latents(batch))
-        real_logits, fake_logits = self.discriminator(batch.images), self.discriminator(fake)
+            fake = self._fakes(batch)
+        critic = self._critic(batch)
+        real_logits, fake_logits = critic(batch.images), critic(fake)
         if self.observing:
             self.observe({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
         turn = self.images_seen // (len(batch.images) * self.accumulate_grad_batches * self.trainer.world_size)
-        return self.game.discriminator_terms(real_logits, fake_logits, self.discriminator, batch.images, fake, turn)
+        return self.game.discriminator_terms(real_logits, fake_logits, critic, batch.images, fake, turn)
 
     def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        fake = self.generator(self._latents(batch))
-        return self.game.generator_terms(self.discriminator, batch.images, self.discriminator(fake))
+        critic = self._critic(batch)
+        return self.game.generator_terms(critic, batch.images, critic(self._fakes(batch)))
 
-    def _latents(self, batch: Batch) -> Tensor:
-        return self.latent.sample(len(batch.images), self.device).to(batch.images.dtype)
+    def _fakes(self, batch: Batch) -> Tensor:
+        z = self.latent.sample(len(batch.images), self.device).to(batch.images.dtype)
+        return self.generator(z, batch.labels)
+
+    def _critic(self, batch: Batch) -> Critic:
+        """The discriminator as a function of images only: image number i is taken for one of the batch's class i."""
+        return partial(self.discriminator, label=batch.labels)
 
     @torch.no_grad()
     def sample(
@@ -39,17 +50,25 @@ class GANModule(AdversarialModule):
         count: int,
         generator: torch.Generator | None = None,
         weights: Literal["ema", "live"] = "ema",
+        labels: Tensor | None = None,
     ) -> Tensor:
-        """Images (count, C, H, W) in [-1, 1] from the averaged weights; `generator` is a CPU stream of latents."""
-        return self.images_from(self.latent.sample(count, generator=generator), weights)
+        """Images (count, C, H, W) in [-1, 1] from the averaged weights; `generator` is a CPU stream of latents.
+
+        A conditional generator draws the classes `labels` (count,), without them 0, 1, 2, ... over and over.
+        """
+        return self.images_from(self.latent.sample(count, generator=generator), weights, labels)
 
     @torch.no_grad()
-    def images_from(self, z: Tensor, weights: Literal["ema", "live"] = "ema") -> Tensor:
-        """Images for given latents, with batch statistics fixed."""
+    def images_from(self, z: Tensor, weights: Literal["ema", "live"] = "ema", labels: Tensor | None = None) -> Tensor:
+        """Images for given latents, and labels as in `sample`, with batch statistics fixed."""
+        num_classes: int | None = getattr(self.generator, "num_classes", None)
+        if labels is None and num_classes is not None:
+            labels = torch.arange(len(z)) % num_classes
         z = z.to(self.device).to(self.dtype)
+        labels = None if labels is None else labels.to(self.device)
         if weights == "ema":
-            return self.averaged_generator(z).float()
+            return self.averaged_generator(z, labels).float()
         training = self.generator.training
-        images = self.generator.eval()(z).float()
+        images = self.generator.eval()(z, labels).float()
         self.generator.train(training)
         return images

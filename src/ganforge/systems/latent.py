@@ -34,7 +34,7 @@ class Latent:
 
     def _truncated(self, share: Tensor, bound: float) -> Tensor:
         """The quantiles `share` of the truncated distribution."""
-        if bound <= 0:
+        if not bound > 0:
             raise ValueError(f"truncation must be positive, got {bound}")
         symmetric = share.double().clamp_min(2**-25) * 2 - 1
         if self.distribution == "normal":

@@ -1,0 +1,59 @@
+"""Compare finished runs: one page with curves, a table over seeds, and samples.
+
+usage: python src/compare.py FOLDER... [--output NAME] [--score NAME]
+
+  FOLDER          a run, a sweep, or any folder above them
+  --output NAME   writes NAME.html and NAME.png (default: comparison)
+  --score NAME    a score of metrics.jsonl; otherwise the monitored one
+
+Examples:
+
+  python src/compare.py outputs/sweep/2026-01-31_12-00-00
+      every job of a sweep
+  python src/compare.py outputs/train/*_mlp_hinge outputs/train/*_mlp_lsgan
+      single runs
+  python src/compare.py outputs/sweep --score recall_classifier --output recall
+      another score than the one that chose the generator
+
+Runs that differ in the seed only are one line with a band of the standard
+deviation. Scores with unequal stamps are in separate parts. The page needs no
+network: send it to somebody.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; see python src/compare.py --help")
+
+
+def parsed(words: list[str]) -> argparse.Namespace:
+    parser = Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("--output", default="comparison")
+    parser.add_argument("--score")
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> int:
+    """The exit code: 2 after a mistake of the user."""
+    if "--help" in words or "-h" in words:
+        print(__doc__.strip())
+        return 0
+    try:
+        arguments = parsed(words)
+        from ganforge.comparison.report import compare
+
+        compare(arguments.folders, arguments.output.removesuffix(".html"), arguments.score)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

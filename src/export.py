@@ -1,0 +1,62 @@
+"""Export a trained generator in formats that others can run.
+
+usage: python src/export.py run=FOLDER [format=FORMAT] [output=FOLDER]
+
+Examples:
+
+  python src/export.py run=outputs/train/my_run
+      weights, configuration, sample grid and model card, as the Hugging Face
+      Hub expects them, in outputs/export/my_run
+  python src/export.py run=outputs/train/my_run 'format=[onnx,pt2]'
+      the same with graphs for other runtimes
+  python src/export.py weights=generator.safetensors output=for_you
+      from a file of weights alone; the card knows less about the scores
+
+Formats:
+
+  safetensors    always there; from_pretrained of ganforge.pretrained loads it
+  onnx           ONNX Runtime and others; pip install 'ganforge[export]'
+  torchscript    libtorch and older PyTorch
+  pt2            torch.export.load
+
+Graphs take latents z (B, latent_dim), and label (B,) where the generator knows
+classes; images are in [-1, 1]. Every file is loaded again in its own runtime
+and compared with the source: a difference above 1e-4 is an error.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from ganforge.command import answer, main, quiet, shown
+
+os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
+
+
+def export_run(config: DictConfig) -> None:
+    """Export, and show how far each file is from the source."""
+    if (config.run is None) == (config.weights is None):
+        raise ValueError("say what to export: run=<a run folder>, or weights=<a .safetensors file>")
+    quiet()
+    from ganforge.exporting import export
+
+    source = Path(config.run or config.weights)
+    output = Path(
+        config.output or f"{config.paths.outputs}/export/{source.resolve().name.removesuffix('.safetensors')}"
+    )
+    formats = config.format if OmegaConf.is_list(config.format) else [config.format]
+    for file, difference in export(source, list(formats), output).items():
+        print(f"{file:18} differs from the source by {difference:.2g} at most")
+    print(f"with a model card in {shown(output)}")
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="export")
+def entry(config: DictConfig) -> None:
+    answer(config, export_run)
+
+
+if __name__ == "__main__":
+    sys.exit(main(entry, "export", __doc__))

@@ -1,0 +1,180 @@
+"""Runs as they lie on the disk; whatever their files hold is checked before it is believed."""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganforge.artifacts.records import read_lines
+
+HUGE = 1e100
+"""Finite scores beyond it are an accident, and cannot be drawn."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One line of `metrics.jsonl`; `real` is what real images score, `by` who added the line after the training."""
+
+    images_seen: int
+    scores: dict[str, float]
+    real: dict[str, float]
+    stamp: dict[str, Any]
+    by: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder says, every text made printable; `error` is its last line.
+
+    `settings` is the configuration as {dotted key: value}, interpolations as they were written.
+    """
+
+    folder: Path
+    name: str
+    state: str
+    error: str
+    overrides: list[str]
+    settings: dict[str, Any]
+    evaluations: list[Evaluation]
+
+    @property
+    def monitor(self) -> str:
+        return str(self.settings.get("metrics.monitor"))
+
+    @property
+    def mode(self) -> str:
+        return str(self.settings.get("metrics.mode"))
+
+    @property
+    def training(self) -> list[Evaluation]:
+        """Evaluations of the training curve, in the order of their images; of two at one place, the later."""
+        curve = {evaluation.images_seen: evaluation for evaluation in self.evaluations if not evaluation.by}
+        return [curve[images] for images in sorted(curve)]
+
+    @property
+    def later(self) -> list[Evaluation]:
+        return [evaluation for evaluation in self.evaluations if evaluation.by]
+
+    def best(self, evaluations: list[Evaluation]) -> Evaluation:
+        """The one with the best monitored score, which is where the run kept its generator."""
+        sign = -1 if self.mode == "max" else 1
+        return min(evaluations, key=lambda evaluation: rank(sign * evaluation.scores[self.monitor]))
+
+
+def rank(score: float) -> tuple[bool, float]:
+    """A key that sorts scores upwards and what is not a number last."""
+    return score != score, score
+
+
+def find_runs(folders: list[Path]) -> list[Run]:
+    """Every run in or below `folders`, once; ValueError names the folder without any, or the file that is broken."""
+    found: list[Path] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: no such folder; give one of a run or of a sweep")
+        below = [status.parent.resolve() for status in folder.rglob("status.json")]
+        if not below:
+            raise ValueError(f"{folder} holds no run: there is no status.json in it or below it")
+        found += below
+    found = sorted(set(found), key=counting_order)
+    top = os.path.commonpath([path.parent for path in found])
+    return [read_run(path, os.path.relpath(path, top)) for path in found]
+
+
+def counting_order(path: Path) -> list[tuple[int, str]]:
+    """Job 10 after job 9."""
+    return [(int(part) if part.isdecimal() else -1, part) for part in path.parts]
+
+
+def read_run(folder: Path, name: str) -> Run:
+    status = read_status(folder / "status.json")
+    overrides = status.get("overrides", [])
+    run = Run(
+        folder=folder,
+        name=printable(name),
+        state=str(status.get("state", "unknown")),
+        error=str(status.get("error", "")),
+        overrides=[str(word) for word in overrides] if isinstance(overrides, list) else [],
+        settings=read_settings(folder / ".hydra" / "config.yaml"),
+        evaluations=list(read_evaluations(folder / "metrics.jsonl")),
+    )
+    if run.training and run.mode not in ("min", "max"):
+        raise ValueError(f"{folder / '.hydra' / 'config.yaml'}: metrics.mode={run.mode} is neither min nor max")
+    if any(run.monitor not in evaluation.scores for evaluation in run.training):
+        raise ValueError(f"{folder / 'metrics.jsonl'}: not every line has {run.monitor}, which metrics.monitor names")
+    return run
+
+
+def read_status(path: Path) -> dict[str, Any]:
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))
+        status["error"] = (str(status.get("error", "")).strip().splitlines() or [""])[-1]
+        return printable(status)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is not the status of a run: {first_line(error)}") from error
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The configuration, nothing in it resolved; {} where there is none, as of a job that was refused."""
+    if not path.exists():
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.CSafeLoader)):
+            raise ValueError("it has YAML aliases, which ganforge never writes")
+        return printable(dict(leaves(OmegaConf.to_container(OmegaConf.load(path), resolve=False))))
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is not a readable configuration: {first_line(error)}") from error
+
+
+def read_evaluations(path: Path) -> Iterator[Evaluation]:
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            record = printable(line)
+            if not 0 <= record["images_seen"] < 2**53:
+                raise ValueError(f"images_seen={record['images_seen']}")
+            yield Evaluation(
+                images_seen=int(record["images_seen"]),
+                scores=numbers(record["scores"]),
+                real=numbers(record.get("real", {}).get("scores", {})),
+                stamp=dict(record["stamp"]),
+                by=str(record["by"]) if "by" in record else "",
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            raise ValueError(f"{path}, line {number}, is not an evaluation: {error!r}") from error
+
+
+def leaves(tree: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """{dotted key: value}; a list is one value."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def numbers(record: dict[str, Any]) -> dict[str, float]:
+    values = {name: float(value) for name, value in record.items()}
+    if any(HUGE < abs(value) < math.inf for value in values.values()):
+        raise ValueError(f"a score beyond {HUGE:g}")
+    return values
+
+
+def printable(value: Any) -> Any:
+    """Text inside `value` without what could hide or turn around its neighbours: a question mark in a diamond."""
+    if isinstance(value, str):
+        return "".join(character if character.isprintable() else "\ufffd" for character in value)
+    if isinstance(value, dict):
+        return {printable(str(key)): printable(one) for key, one in value.items()}
+    return [printable(one) for one in value] if isinstance(value, list) else value
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

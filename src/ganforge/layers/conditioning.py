@@ -1,0 +1,50 @@
+"""Where class labels enter: beside the generator's latent, and in the discriminator's inner product."""
+
+import torch
+from torch import Tensor, nn
+
+
+class ClassEmbedding(nn.Module):
+    """labels (B,) -> a learned vector for each (B, size), at first from N(0, deviation^2).
+
+    ValueError for labels outside 0 .. num_classes - 1 (on a GPU: a failed assertion of the device).
+    """
+
+    def __init__(self, num_classes: int, size: int, deviation: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(num_classes, size) * deviation)
+
+    def forward(self, label: Tensor | None) -> Tensor:
+        assert label is not None, "a conditional network needs a label for each image"
+        try:
+            return nn.functional.embedding(label, self.weight)
+        except IndexError as error:
+            raise ValueError(
+                f"labels must be from 0 to {len(self.weight) - 1}, not {label.min()} to {label.max()}"
+            ) from error
+
+
+class LabelledLatent(nn.Module):
+    """latents (B, latent_dim) -> (B, `size`): each beside the vector of its class (Mirza and Osindero 2014).
+
+    Without classes it is the latent alone.
+    """
+
+    def __init__(self, latent_dim: int, num_classes: int | None) -> None:
+        super().__init__()
+        self.embedding = None if num_classes is None else ClassEmbedding(num_classes, latent_dim)
+        self.size = latent_dim if num_classes is None else 2 * latent_dim
+
+    def forward(self, z: Tensor, label: Tensor | None) -> Tensor:
+        return z if self.embedding is None else torch.cat([z, self.embedding(label)], 1)
+
+
+class Projection(nn.Module):
+    """features phi (B, ...) and labels y (B,) -> y^T V phi (B,): Miyato and Koyama 2018, equation 3, first term."""
+
+    def __init__(self, num_classes: int, features: int) -> None:
+        super().__init__()
+        self.embedding = ClassEmbedding(num_classes, features, deviation=features**-0.5)
+
+    def forward(self, features: Tensor, label: Tensor | None) -> Tensor:
+        return (self.embedding(label) * features.flatten(1)).sum(1)

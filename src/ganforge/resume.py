@@ -1,0 +1,197 @@
+"""Going on with a run or a sweep: its own words and configuration, and what may be changed on the way."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganforge.command import Job, Train, perform, shown
+from ganforge.overrides import conf_folder, parse, refuse_bad_overrides
+
+CHANGEABLE = (
+    "images",
+    "evaluate_every",
+    "sample_every",
+    "save_every",
+    "log_every",
+    "paths",
+    "logger",
+    "data.root",
+    "data.path",
+    "data.cache",
+    "callbacks.progress.show",
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.num_nodes",
+    "trainer.strategy",
+    "trainer.benchmark",
+    "trainer.detect_anomaly",
+    "trainer.on_nan",
+)
+"""The budget, the cadence, the loggers, the hardware, and where files are."""
+LAUNCHING = re.compile(r"hydra/launcher=\w+|hydra\.launcher\.[a-z]\w*=[\w.-]+")
+"""The only words to Hydra itself that are taken from a sweep's folder."""
+SWEEP_FILE = "sweep.json"
+OUTSIDE = re.compile(r"\$\{[^}]*:")
+"""A reference to something outside of a configuration: an environment variable, the time, another resolver."""
+
+
+def go_on(words: list[str], train: Train) -> list[str] | None:
+    """Go on with the run that `resume=` names, or return the words with which its sweep goes on."""
+    overrides = [parse(word) for word in words]
+    values = {override.key_or_group: str(override.value()) for override in overrides}
+    folder = found(values["resume"], Path(values.get("paths.outputs", conf_folder().parent / "outputs")))
+    others = [word for word, override in zip(words, overrides, strict=True) if override.key_or_group != "resume"]
+    if (folder / SWEEP_FILE).exists():
+        return sweep_words(folder, others)
+    resume_run(folder, others, train)
+    return None
+
+
+def found(name: str, outputs: Path) -> Path:
+    """The folder that `resume=` means; `latest` is the one below `outputs` that was written to last."""
+    if name != "latest":
+        folder = Path(name).resolve()
+        if not (folder / SWEEP_FILE).exists() and not (folder / ".hydra" / "config.yaml").exists():
+            raise ValueError(f"resume={name}: no run or sweep is there (a run folder has .hydra/config.yaml)")
+        return folder
+    moments = {file: file.stat().st_mtime for file in outputs.glob("train/*/.hydra/config.yaml")}
+    moments |= {file: file.stat().st_mtime for file in outputs.glob("train/*/status.json")}
+    moments |= {file: file.stat().st_mtime for file in outputs.glob(f"sweep/*/{SWEEP_FILE}")}
+    if not moments:
+        raise ValueError(f"resume=latest: there is no run in {outputs}")
+    newest = max(moments, key=lambda file: moments[file])
+    return (newest.parent.parent if newest.parent.name == ".hydra" else newest.parent).resolve()
+
+
+def resume_run(folder: Path, words: list[str], train: Train) -> None:
+    earlier = stored_words(folder)
+    config = stored_config(folder)
+    status = stored_status(folder)
+    budget = config.get("images")
+    merged = merged_words(earlier, words)
+    if words:
+        change(config, earlier, merged)
+    if status.get("state") == "finished" and config.images <= budget:
+        print(f"{shown(folder)} is complete: {budget:,} images were asked for. Go on with a larger images=")
+        return
+    perform(Job(folder, merged, int(status.get("number", 0)), resumed=True), config, train)
+
+
+def sweep_words(folder: Path, words: list[str]) -> list[str]:
+    """The sweep's own words, which cannot be changed, in its own folder."""
+    try:
+        stored = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))["words"]
+        safe = [word for word in stored if not word.startswith("hydra") or LAUNCHING.fullmatch(word)]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise ValueError(f"{folder / SWEEP_FILE} does not say how the sweep was started") from error
+    new = [word for word in words if word not in stored and not word.startswith(("paths.outputs=", "hydra"))]
+    if new:
+        raise ValueError(f"a sweep goes on as it was started: leave out {' '.join(new)}")
+    launching = [word for word in words if word.startswith("hydra") and word not in safe]
+    return [*safe, *launching, f"hydra.sweep.dir={quoted(folder)}", f"resume={quoted(folder)}"]
+
+
+def quoted(path: Path) -> str:
+    """A path as a value in Hydra's grammar."""
+    return "'" + str(path).replace("'", "\\'") + "'"
+
+
+def stored_words(folder: Path) -> list[str]:
+    """What was typed for this run, less what was said to Hydra itself."""
+    words = read_yaml(folder / ".hydra" / "overrides.yaml")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{folder / '.hydra' / 'overrides.yaml'} is not a list of overrides")
+    return [word for word in words if not word.startswith("hydra")]
+
+
+def stored_config(folder: Path) -> DictConfig:
+    """The configuration of a run, which may come from a stranger: it may refer to itself, and to nothing outside."""
+    path = folder / ".hydra" / "config.yaml"
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is not a configuration")
+    outside = [leaf for _, leaf in leaves(content) if isinstance(leaf, str) and OUTSIDE.search(leaf)]
+    if outside:
+        raise ValueError(f"{path} is refused: {outside[0]!r} asks for something outside of the configuration")
+    config = OmegaConf.create(content)
+    missing = [
+        key
+        for key in ("data", "model", "loss", "system", "trainer", "callbacks", "metrics", "paths")
+        if not OmegaConf.is_dict(config.get(key))
+    ]
+    if missing or not isinstance(config.get("images"), int):
+        raise ValueError(f"{path} is not the configuration of a run: it has no {(missing or ['images'])[0]}")
+    return config
+
+
+def stored_status(folder: Path) -> dict[str, Any]:
+    try:
+        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def read_yaml(path: Path) -> Any:
+    """Plain data; anchors, of which a few lines can make millions, are refused."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise ValueError("it has YAML aliases")
+        return yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def merged_words(earlier: list[str], words: list[str]) -> list[str]:
+    """Later words replace earlier ones about the same key."""
+    said = {parse(word).key_or_group for word in words}
+    return [*(word for word in earlier if parse(word).key_or_group not in said), *words]
+
+
+def change(config: DictConfig, earlier: list[str], merged: list[str]) -> None:
+    """Apply to `config` what the new words change; ValueError shows every change that would make it another run."""
+    refuse_bad_overrides(merged, False, "train")
+    before, after = composed(earlier), composed(merged)
+    old, new = (dict(leaves(OmegaConf.to_container(node))) for node in (before, after))
+    changed = {path for path in {**old, **new} if old.get(path) != new.get(path)}
+    refused = sorted(path for path in changed if not any(f"{path}.".startswith(f"{free}.") for free in CHANGEABLE))
+    if refused:
+        differences = ", ".join(f"{path}: {old.get(path)} -> {new.get(path)}" for path in refused)
+        raise ValueError(f"resume= cannot change what is trained ({differences}); start a new run for that")
+    for free in CHANGEABLE:
+        if any(f"{path}.".startswith(f"{free}.") for path in changed):
+            OmegaConf.update(config, free, unresolved(after, free), merge=False, force_add=True)
+
+
+def unresolved(config: DictConfig, path: str) -> Any:
+    """The value at a dotted path, with its references as they are written."""
+    value = OmegaConf.to_container(config)
+    for key in path.split("."):
+        value = value[key]  # type: ignore[index, call-overload]
+    return value
+
+
+def composed(words: list[str]) -> DictConfig:
+    try:
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            return compose("train", words)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(f"the run's own words do not fit conf/ any more: {str(error).splitlines()[0]}") from error
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value below mappings with its dotted path; a list is one value."""
+    if not isinstance(node, dict) or not node:
+        yield path, node
+        return
+    for key, value in node.items():
+        yield from leaves(value, f"{path}.{key}" if path else str(key))

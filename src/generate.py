@@ -1,0 +1,53 @@
+"""Draw images with a trained generator, or find the latent behind an image.
+
+usage: python src/generate.py run=FOLDER | weights=FILE [key=value ...]
+
+Examples:
+
+  python src/generate.py run=outputs/train/my_run
+      64 images, a grid, and a loop through the latents as GIF and APNG, in
+      outputs/generate/my_run_seed_0
+  python src/generate.py run=outputs/train/my_run count=50_000 output=fakes
+      a data set; fakes/images can be trained on with data=folder
+  python src/generate.py weights=generator.safetensors seed=7 truncation=0.7
+      other latents, nearer to the middle
+  python src/generate.py run=outputs/train/my_run labels=[3,5]
+      two classes in turn, for a generator that learned classes; all without
+  python src/generate.py run=outputs/train/my_run project=photo.png
+      the latent whose image comes nearest to a photo, and how near
+
+Image number i of a seed is the same whatever else is asked for: count=1000 and
+then first=1000 count=1000 make 2000 different ones. Of a generator of points
+there are a table and a scatter plot instead.
+
+All keys and their values: python src/generate.py --cfg job
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from ganforge.command import answer, main, quiet, shown
+
+os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
+
+
+def draw(config: DictConfig) -> None:
+    """Write what is asked for and say where it is."""
+    from ganforge.generation import generate, requested
+
+    quiet()
+    folder, what = generate(requested(config), Path(config.paths.outputs) / "generate")
+    print(f"{what} in {shown(folder)}")
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="generate")
+def entry(config: DictConfig) -> None:
+    answer(config, draw)
+
+
+if __name__ == "__main__":
+    sys.exit(main(entry, "generate", __doc__))

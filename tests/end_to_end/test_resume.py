@@ -1,0 +1,222 @@
+"""Runs that are killed, stopped, or damaged, and go on."""
+
+import json
+import random
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from .runs import SMALL, differences, end_session, finish, records, scalars, start, train, wait_for
+
+ROUNDS = 200
+FAULTS = {
+    "in a discriminator's turn": ("ganforge.systems.gan:GANModule.discriminator_terms", 70, "SIGKILL"),
+    "in a generator's turn": ("ganforge.systems.gan:GANModule.generator_terms", 130, "SIGKILL"),
+    "in an evaluation": ("ganforge.evaluation:Evaluator.score", 4, "SIGKILL"),
+    "between the scores and their checkpoint": ("ganforge.callbacks.evaluation:append_line", 2, "SIGKILL+"),
+    "while a checkpoint is written": ("ganforge.artifacts.checkpoints:torch.save", 3, "SIGKILL+"),
+    "before a checkpoint has its name": ("ganforge.callbacks.checkpoints:rotate", 3, "SIGKILL"),
+    "after a checkpoint has its name": ("ganforge.callbacks.checkpoints:rotate", 3, "SIGKILL+"),
+    "at the last round": ("ganforge.callbacks.clock:Budget.on_train_batch_end", ROUNDS + 1, "SIGKILL"),
+    "after the last round": ("ganforge.callbacks.curves:Curves.on_train_end", 1, "SIGKILL+"),
+    "in the summary": ("ganforge.run:show_summary", 1, "SIGKILL"),
+    "told to stop in a turn": ("ganforge.systems.gan:GANModule.generator_terms", 77, "SIGTERM"),
+    "told to stop in an evaluation": ("ganforge.evaluation:to_uint8", 2, "SIGTERM"),
+    "told to stop at the last round": ("ganforge.systems.gan:GANModule.generator_terms", ROUNDS, "SIGTERM"),
+}
+"""Where a run is struck; see fault.py."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    code, _, errors = train(folder, *SMALL)
+    assert code == 0, errors
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", FAULTS)
+def test_struck_run_goes_on_to_the_same_end(whole: Path, tmp_path: Path, moment: str) -> None:
+    run = tmp_path / "run"
+    code, _, _ = train(run, *SMALL, fault=FAULTS[moment])
+    assert code in (-signal.SIGKILL, 143) or "last round" in moment
+    code, _, errors = train(run, f"resume={run}")
+    assert (code, errors) == (0, "")
+    assert list(differences(whole, run)) == []
+    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
+def test_killed_at_random_moments_ends_the_same(whole: Path, tmp_path: Path, seed: int) -> None:
+    """Once, and in the slow tests up to five times; a moment may fall into the preparations or behind the end."""
+    luck, run = random.Random(seed), tmp_path / "run"
+    process = start(run, *SMALL)
+    wait_for((run / "samples" / "000000000.png").exists, process)
+    for _ in range([1, 2, 3, 5][seed]):
+        time.sleep(luck.uniform(0, 1.5))
+        end_session(process)
+        process = start(run, f"resume={run}")
+        time.sleep(luck.uniform(0, 6) if seed else 0)
+    code, _output, _ = finish(process)
+    assert code == 0
+    assert list(differences(whole, run)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("SIGTERM", 143), *(pytest.param(*case, marks=pytest.mark.slow) for case in (("SIGINT", 130), ("SIGUSR1", 138)))],
+)
+def test_a_signal_saves_first_and_says_how_to_go_on(tmp_path: Path, name: str, code: int) -> None:
+    run = tmp_path / "run"
+    process = start(
+        run,
+        *SMALL,
+        "images=1_000_000",
+        "evaluate_every=500_000",
+    )
+    wait_for((run / "samples" / "000000000.png").exists, process)
+    time.sleep(1)
+    process.send_signal(signal.Signals[name])
+    returned, _, errors = finish(process)
+    assert returned == code
+    stopped = re.fullmatch(rf"stopped by {name} at ([\d,]+) images, and saved\ngo on with: .* resume=run\n", errors)
+    assert stopped, errors
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["images_seen"] == int(stopped[1].replace(",", ""))
+    assert json.loads((run / "status.json").read_text())["state"] == "interrupted"
+
+
+@pytest.fixture
+def stopped(whole: Path, tmp_path: Path) -> Path:
+    """A copy of the whole run as it was before its last checkpoint, which can be damaged at will."""
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "status.json").unlink()
+    return run
+
+
+def test_damaged_checkpoint_is_named_and_the_one_before_it_is_used(whole: Path, stopped: Path) -> None:
+    last = stopped / "checkpoints" / "last.ckpt"
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.unlink()
+    last.write_bytes(content)
+    code, output, errors = train(stopped, f"resume={stopped}")
+    assert code == 0
+    assert re.fullmatch(r"warning: .*checkpoints/last.ckpt is damaged: its checksums are wrong\n", errors)
+    assert "going on at 5,120 of 6,400 images" in output
+    assert list(differences(whole, stopped)) == []
+
+
+def test_without_a_whole_checkpoint_nothing_is_touched(stopped: Path) -> None:
+    for name in ("last", "previous"):
+        file = stopped / "checkpoints" / f"{name}.ckpt"
+        content = file.read_bytes()
+        file.unlink()
+        file.write_bytes(content[:1000])
+    before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file() and "lock" not in path.name}
+    code, _, errors = train(stopped, f"resume={stopped}")
+    assert code == 2
+    assert "error: no checkpoint in" in errors.splitlines()[-1]
+    assert {path: path.read_bytes() for path in before if path.name != "status.json"} == before
+
+
+def test_finished_run_says_so_and_a_larger_budget_goes_on(whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    assert train(run, f"resume={run}")[:2] == (
+        0, "run is complete: 6,400 images were asked for. Go on with a larger images=\n",
+    )  # fmt: skip
+    code, _output, errors = train(run, f"resume={run}", "images=7680")
+    assert (code, errors) == (0, "")
+    straight = tmp_path / "straight"
+    assert train(straight, *SMALL, "images=7680")[0] == 0
+    assert list(differences(straight, run)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["loss.critic_turns=2"], "loss.critic_turns: 1 -> 2"),
+        (["seed=3"], "seed: 0 -> 3"),
+        (["loss=hinge"], "losses.adversarial.NonSaturating -> ganforge.losses.adversarial.Hinge"),
+        (["trainer.precision=bf16-mixed"], "trainer.precision: 32-true -> bf16-mixed"),
+    ],
+)
+def test_what_would_make_it_another_run_is_refused_and_shown(stopped: Path, words: list[str], shown: str) -> None:
+    code, _, errors = train(stopped, f"resume={stopped}", *words)
+    assert code == 2
+    assert "resume= cannot change what is trained" in errors
+    assert shown in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_cadence_logger_and_hardware_may_change(stopped: Path) -> None:
+    changes = ["images=6912", "log_every=256", "logger=csv", "trainer.detect_anomaly=true", "save_every=640"]
+    code, _, errors = train(stopped, f"resume={stopped}", *changes)
+    assert (code, errors) == (0, "")
+    assert records(stopped)[-1]["images_seen"] == 6912
+    steps = [int(line.split(",")[0]) for line in (stopped / "csv" / "metrics.csv").read_text().splitlines()[1:]]
+    assert steps == sorted(steps)
+    assert {128, 6400, 6656, 6912} <= set(steps)
+    assert 6400 in dict(scalars(stopped)["generator/adversarial"])
+
+
+def test_latest_is_the_run_that_was_written_to_last(stopped: Path, tmp_path: Path) -> None:
+    home = tmp_path / "outputs" / "train"
+    for name in ("old", "new"):
+        shutil.copytree(stopped, home / name)
+        time.sleep(0.02)
+        (home / name / "status.json").write_text('{"state": "finished"}')
+    code, output, _ = train(tmp_path / "run", "resume=latest")
+    assert (code, output.split()[0]) == (0, "outputs/train/new")
+
+
+def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
+    assert train(tmp_path / "run", "resume=nowhere")[::2] == (
+        2, "error: resume=nowhere: no run or sweep is there (a run folder has .hydra/config.yaml)\n",
+    )  # fmt: skip
+    assert "there is no run in" in train(tmp_path / "run", "resume=latest")[2]
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(stopped: Path) -> None:
+    process = start(stopped, f"resume={stopped}", "images=1_000_000")
+    wait_for((stopped / "status.json").exists, process)
+    code, _, errors = train(stopped, f"resume={stopped}")
+    end_session(process)
+    assert code == 2
+    assert "is being trained by another process" in errors
+
+
+def test_divergence_rolls_back_three_times_at_most(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    wild = ["trainer.on_nan=rollback", "optimizer.discriminator.lr=1e30", "loss=wgan", "constraint=none"]
+    code, _, errors = train(run, *SMALL, *wild)
+    assert code == 2
+    warnings = [line for line in errors.splitlines() if line.startswith("warning: ")]
+    assert [re.search(r"\((\d) of 3\)", line)[1] for line in warnings] == ["1", "2", "3"]
+    assert errors.splitlines()[-1].startswith("error: discriminator: the term adversarial is")
+    rollbacks = [json.loads(line) for line in (run / "rollbacks.jsonl").read_text().splitlines()]
+    assert [line["learning_rates"] for line in rollbacks] == ["times 0.5", "times 0.25", "times 0.125"]
+
+
+def test_rollback_returns_to_the_last_good_checkpoint_with_other_noise(whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    spoiled = ("ganforge.systems.gan:GANModule.training_step", 100, "nan")
+    code, _, errors = train(run, *SMALL, "trainer.on_nan=rollback", fault=spoiled)
+    assert code == 0
+    assert "Back to 2,560 images with half the learning rates (1 of 3)" in errors
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert [state["param_groups"][0]["lr"] for state in checkpoint["optimizer_states"]] == [2.5e-4, 2.5e-4]
+    undisturbed, rolled_back = (scalars(folder)["generator/adversarial"] for folder in (whole, run))
+    before = 2560 // 128
+    assert undisturbed[:before] == rolled_back[:before]
+    assert all(one != two for one, two in zip(undisturbed[before:], rolled_back[before:], strict=True))
+    assert [line["images_seen"] for line in records(run)] == [1280, 2560, 3840, 5120, 6400]

@@ -1,0 +1,113 @@
+"""Labels in the noise-to-image game: which critic meets which images, and what samples are of."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning import Trainer
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from ganforge.build import build
+from ganforge.interfaces import Batch, Penalty
+from ganforge.losses.adversarial import Wasserstein
+from ganforge.losses.game import Game
+from ganforge.regularizers.gradient_penalties import R1, R2, Dragan, GradientPenalty
+from ganforge.systems.gan import GANModule
+from ganforge.systems.latent import Latent
+
+SLOPES = torch.tensor([[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]])
+"""The gradients of `LinearCritic`, of norms 5, 1 and 0."""
+LABELS = torch.tensor([0, 1, 2, 2])
+
+
+class LabelPainter(nn.Module):
+    """Images (B, 2, 1, 1) whose every value is the label."""
+
+    num_classes = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        assert label is not None
+        return self.scale * label[:, None, None, None].expand(-1, 2, 1, 1)
+
+
+class LinearCritic(nn.Module):
+    """<SLOPES[label], image>."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slopes = nn.Parameter(SLOPES)
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        return (self.slopes[label] * image.flatten(1)).sum(1)
+
+
+def painter(**penalties: Penalty) -> GANModule:
+    system = GANModule(
+        latent=Latent(1),
+        generator=LabelPainter(),
+        discriminator=LinearCritic(),
+        game=Game(Wasserstein(), penalties=penalties),
+        optimizers={},
+        seed=0,
+    )
+    system.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    return system
+
+
+def test_fakes_are_of_the_batchs_classes_and_the_critic_is_told_so() -> None:
+    """By hand: the critic gives the fake of class 1 the logit 1, all other fakes 0, and the real ones 7, 1, 0, 0."""
+    batch = Batch(torch.ones(4, 2, 1, 1), LABELS)
+    assert painter().discriminator_terms(batch)["adversarial"].item() == (0 + 1 + 0 + 0) / 4 - (7 + 1 + 0 + 0) / 4
+    assert painter().generator_terms(batch)["adversarial"].item() == -1 / 4
+
+
+@pytest.mark.parametrize(
+    ("penalty", "expected"),
+    [
+        (GradientPenalty(weight=10), 10 * (16 + 0 + 1 + 1) / 4),
+        (Dragan(weight=10), 10 * (16 + 0 + 1 + 1) / 4),
+        (R1(weight=2), (25 + 1 + 0 + 0) / 4),
+        (R2(weight=2), (25 + 1 + 0 + 0) / 4),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_penalties_measure_each_classs_own_gradient(penalty: Penalty, expected: float) -> None:
+    system = painter(penalty=penalty)
+    # A linear critic's gradient is its slope everywhere, so that the penalty depends on the labels alone.
+    terms = system.discriminator_terms(Batch(torch.randn(4, 2, 1, 1), LABELS))
+    assert terms["penalty"].item() == pytest.approx(expected)
+
+
+def test_samples_cycle_through_the_classes_unless_told_otherwise() -> None:
+    system = painter()
+    for weights in ("ema", "live"):
+        assert system.sample(7, weights=weights)[:, 0, 0, 0].tolist() == [0, 1, 2, 0, 1, 2, 0]
+        assert system.sample(4, weights=weights, labels=LABELS)[:, 0, 0, 0].tolist() == LABELS.tolist()
+
+
+def test_a_conditional_generator_learns_which_class_is_which(
+    composed: Callable[..., DictConfig], tmp_path: Path
+) -> None:
+    """Three classes of gray, in an order that counting does not give away."""
+    grays = np.array([128, 230, 26])
+    labels = np.arange(300) % 3
+    images = grays[labels][:, None, None] + np.random.default_rng(0).integers(-20, 21, (300, 4, 4))
+    np.savez(tmp_path / "grays.npz", images=images.astype(np.uint8), labels=labels)
+    run = build(
+        composed(
+            "model=mlp", "model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "condition=class",
+            "data=arrays", f"data.path={tmp_path}/grays.npz", "data.batch_size=30",
+            "loss=r1", "loss.penalties.r1.interval=1", "metrics=none", "logger=none", "images=15_000",
+        )
+    )  # fmt: skip
+    run.fit()
+    drawn = run.system.sample(300).mean((1, 2, 3)).view(-1, 3)
+    target = torch.from_numpy(grays) / 127.5 - 1
+    assert (drawn - target).abs().max() < 0.3
