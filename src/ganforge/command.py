@@ -152,7 +152,7 @@ def perform(job: Job, config: DictConfig, train: Train) -> float | None:
     config.paths.run = str(job.folder)
     status = {"number": job.number, "error": "", "overrides": job.overrides}
     try:
-        with alone_in(job.folder), forwarding_signals():
+        with alone_in(job.folder), forwarding_signals() as received:
             score = train(config, job)
             if rank() == 0:
                 write_json(job.folder / "status.json", status | {"state": "finished"})
@@ -164,6 +164,7 @@ def perform(job: Job, config: DictConfig, train: Train) -> float | None:
         exit_code = complain(error)
         return None
     except Stopped as stop:
+        stop = Stopped(received[0], stop.images_seen) if received else stop
         clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
         print(f"stopped by {stop.signal_number.name} at {stop.images_seen:,} images, and saved", file=sys.stderr)
         leave(job, stop)

@@ -11,8 +11,11 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 @contextmanager
-def forwarding_signals() -> Iterator[None]:
-    """Inside, the first signal asks the processes of a group to stop; without any it ends this process tidily."""
+def forwarding_signals() -> Iterator[list[int]]:
+    """Inside, the first signal asks the processes of a group to stop; without any it ends this process tidily.
+
+    Yields what has been received so far.
+    """
     received: list[int] = []
 
     def forward(number: int, frame: FrameType | None) -> None:
@@ -27,7 +30,7 @@ def forwarding_signals() -> Iterator[None]:
 
     earlier = {number: signal.signal(number, forward) for number in HANDLED}
     try:
-        yield
+        yield received
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)

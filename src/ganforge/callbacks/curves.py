@@ -40,7 +40,7 @@ class Curves(Periodic):
     def on_train_end(self, trainer: Trainer, module: GANModule) -> None:
         super().on_train_end(trainer, module)
         for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
+            if trainer.is_global_zero and isinstance(logger, TensorBoardLogger):
                 self._list_among_runs(logger, module)
 
     def _list_among_runs(self, logger: TensorBoardLogger, module: GANModule) -> None:

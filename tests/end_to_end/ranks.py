@@ -1,0 +1,67 @@
+"""`python -m tests.end_to_end.ranks FOLDER words...`: what one or more processes compute, written to FOLDER/<rank>.pt.
+
+All that is random is a function of the real image beside it, so that the same global batch gives the same gradients
+however it is shared out.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from torch import Tensor
+
+from ganforge.build import build
+from ganforge.interfaces import Batch
+from ganforge.randomness import derived_generator
+from ganforge.regularizers import gradient_penalties
+from ganforge.systems.gan import GANModule
+
+from ..conftest import ROOT
+
+
+def from_content(images: Tensor, columns: int) -> Tensor:
+    """(B, columns) in [0, 1), a chaotic function of each image alone."""
+    pixels = images.detach().flatten(1).double()
+    mixed = pixels @ torch.randn(pixels.shape[1], columns, generator=derived_generator("mix"), dtype=torch.float64)
+    return (mixed * 10).sin().abs().mul(1000).frac().to(images.dtype)
+
+
+gradient_penalties.uniform_per_image = lambda images: from_content(images, 1)[..., None, None]
+
+
+class ContentSeeded(GANModule):
+    """Remembers the gradient of every turn, and the first latent that a `GANModule` would have drawn."""
+
+    def _fakes(self, batch: Batch) -> Tensor:
+        if not hasattr(self, "gradients"):
+            self.gradients: list[Tensor] = []
+            self.first_latent = self.latent.sample(1)
+        return self.generator(from_content(batch.images, self.latent.dim) * 2 - 1, batch.labels)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        super().on_before_optimizer_step(optimizer)
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        self.gradients.append(torch.cat([parameter.grad.flatten().clone() for parameter in parameters]))
+
+    def on_train_end(self) -> None:
+        found: dict[str, Any] = {"gradients": self.gradients, "latent": self.first_latent, "scores": self.scores}
+        found["weights"] = dict(self.state_dict())
+        torch.save(found, Path(self.hparams["paths"]["run"]) / f"{self.global_rank}.pt")
+
+
+def main(folder: Path, words: list[str]) -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", words)
+    config.paths.run, config.paths.outputs = str(folder), str(folder.parent)
+    folder.mkdir()
+    experiment = build(config)
+    experiment.system.__class__ = ContentSeeded
+    experiment.fit()
+
+
+if __name__ == "__main__":
+    from tests.end_to_end import ranks  # the processes that are started look for the class by this name
+
+    ranks.main(Path(sys.argv[1]), sys.argv[2:])

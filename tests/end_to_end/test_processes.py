@@ -1,0 +1,141 @@
+"""Several processes play the same game as one, and die together."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ..conftest import ROOT, TINY
+from .runs import SMALL, differences, finish, records, start, train, wait_for
+
+EXACT = [
+    "trainer.precision=64-true", "data.image_size=16", "data.batch_size=32", "images=320", "evaluate_every=160",
+    "metrics.images=61", "metrics.extractor.epochs=1", "logger=none",
+]  # fmt: skip
+GAMES = {
+    "critic turns and gradient penalty": [*TINY["mlp"], "loss=wgan_gp"],
+    "accumulation and a lazy penalty": [*TINY["mlp"], "trainer.accumulate_grad_batches=2", "loss.penalties.r1.interval=2"],
+    "all at once": [
+        *TINY["dcgan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
+        "loss.critic_turns=2", "trainer.accumulate_grad_batches=2", "condition=class",
+    ],
+}  # fmt: skip
+
+
+def ranks(folder: Path, *words: str) -> list[dict]:
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.end_to_end.ranks", str(folder), *EXACT, *words],
+        capture_output=True, text=True, cwd=ROOT, timeout=300,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PROJECT_ROOT": str(ROOT)},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return [torch.load(file, weights_only=True) for file in sorted(folder.glob("[0-9].pt"))]
+
+
+@pytest.mark.parametrize("game", [next(iter(GAMES)), *(pytest.param(g, marks=pytest.mark.slow) for g in [*GAMES][1:])])
+def test_two_processes_compute_what_one_does(tmp_path: Path, game: str) -> None:
+    (alone,) = ranks(tmp_path / "one", *GAMES[game])
+    zero, one = ranks(tmp_path / "two", *GAMES[game], "trainer=ddp_cpu")
+    assert len(alone["gradients"]) == len(zero["gradients"]) >= 9
+    for turn, (expected, found) in enumerate(zip(alone["gradients"], zero["gradients"], strict=True)):
+        assert expected.abs().max() > 0
+        assert torch.allclose(found, expected, rtol=1e-6, atol=1e-6 * expected.abs().max()), f"turn {turn}"
+    for name, weight in zero["weights"].items():
+        assert torch.equal(weight, one["weights"][name]), name
+    assert not torch.equal(zero["latent"], one["latent"]), "the ranks draw the same latents"
+    assert zero["scores"] == pytest.approx(alone["scores"], rel=1e-6)
+    assert zero["scores"] == one["scores"]
+
+
+def a_group(folder: Path) -> tuple[subprocess.Popen, list[int]]:
+    """A run of two processes that has saved two checkpoints, and the two."""
+    process = start(folder, *SMALL, "images=1_000_000", "save_every=640", "trainer=ddp_cpu")
+    wait_for((folder / "checkpoints" / "previous.ckpt").exists, process)
+    children = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
+    members = [int(number) for number in children.stdout.split()]
+    assert len(members) == 2
+    return process, members
+
+
+def gone(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return True
+    return "(zombie)" in Path(f"/proc/{number}/status").read_text()
+
+
+@pytest.mark.parametrize("member", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_when_one_is_killed_all_end_with_one_message(tmp_path: Path, member: int) -> None:
+    process, members = a_group(tmp_path / "run")
+    os.kill(members[member], signal.SIGKILL)
+    since = time.monotonic()
+    code, _, errors = finish(process, timeout=60)
+    assert time.monotonic() - since < 60
+    assert code == 1
+    assert re.fullmatch(r"error: .*process .* of this run (was ended by SIGKILL|is gone), and .*\n", errors), errors
+    assert all(gone(number) for number in members)
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "failed"
+
+
+@pytest.mark.slow
+def test_when_their_parent_is_killed_all_end(tmp_path: Path) -> None:
+    process, members = a_group(tmp_path / "run")
+    process.kill()
+    deadline = time.monotonic() + 60
+    while not all(gone(number) for number in members):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    finish(process)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_group_is_saved_at_one_moment_and_goes_on(tmp_path: Path, name: str, code: int) -> None:
+    """Stopped, resumed, and at the end the same as a group that was left alone."""
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert train(whole, *SMALL, "trainer=ddp_cpu")[0] == 0
+    process = start(run, *SMALL, "trainer=ddp_cpu")
+    wait_for((run / "checkpoints" / "last.ckpt").exists, process)
+    process.send_signal(signal.Signals[name])
+    returned, _, errors = finish(process)
+    assert returned == code
+    assert errors.startswith(f"stopped by {name} at ")
+    assert train(run, f"resume={run}")[::2] == (0, "")
+    assert list(differences(whole, run)) == []
+
+
+@pytest.mark.slow
+def test_a_run_moves_between_one_process_and_two(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert train(run, *SMALL, "images=1280")[0] == 0
+    assert train(run, f"resume={run}", "images=2560", "trainer=ddp_cpu")[::2] == (0, "")
+    assert train(run, f"resume={run}", "images=3840", "trainer=cpu")[::2] == (0, "")
+    assert [record["images_seen"] for record in records(run)] == [1280, 2560, 3840]
+
+
+@pytest.mark.slow
+def test_jobs_of_several_processes_do_not_mix_in_a_sweep(tmp_path: Path) -> None:
+    """Each job of the sweep ends as the same command does alone."""
+    code, _, errors = train(tmp_path / "run", "-m", *SMALL, "images=640", "trainer=ddp_cpu", "seed=1,2")
+    assert (code, errors) == (0, "")
+    (sweep,) = (tmp_path / "outputs" / "sweep").iterdir()
+    for job, seed in (("0", 1), ("1", 2)):
+        alone = tmp_path / f"alone{seed}"
+        assert train(alone, *SMALL, "images=640", "trainer=ddp_cpu", f"seed={seed}")[0] == 0
+        assert list(differences(alone, sweep / job)) == []
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_find_unused_parameters_true", "auto"])
+def test_a_launcher_that_repeats_the_command_line_is_refused(tmp_path: Path, strategy: str) -> None:
+    words = [*SMALL, "trainer=ddp_cpu", f"trainer.strategy={strategy}"]
+    code, _, errors = train(tmp_path / "run", *words)
+    assert code == 2
+    assert re.fullmatch(r"error: this strategy repeats the command line .* Use trainer=ddp.*\n", errors)
