@@ -20,11 +20,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.data.module import InMemoryData
 from ganforge.faults import unwrapped
+from ganforge.references import refuse_endless_references, resolved
 from ganforge.suggestions import suggestion
 from ganforge.systems.adversarial import AdversarialModule
 
 TRUSTED = {
-    "ganforge.artifacts.curves.": "ganforge.",
+    "ganforge.artifacts.curves.": "ganforge.artifacts.curves.",
     "ganforge.callbacks.": "ganforge.callbacks.",
     "ganforge.data.": "ganforge.data.",
     "ganforge.evaluation.": "ganforge.evaluation.",
@@ -33,12 +34,12 @@ TRUSTED = {
     "ganforge.networks.": "ganforge.networks.",
     "ganforge.regularizers.": "ganforge.regularizers.",
     "ganforge.systems.": "ganforge.systems.",
-    "lightning.Trainer": "lightning.",
-    "lightning.pytorch.callbacks.": "lightning.",
-    "lightning.pytorch.loggers.": "lightning.",
-    "lightning.pytorch.strategies.": "lightning.",
-    "torch.nn.": "torch.",
-    "torch.optim.": "torch.",
+    "lightning.Trainer": "lightning.pytorch.trainer.",
+    "lightning.pytorch.callbacks.": "lightning.pytorch.callbacks.",
+    "lightning.pytorch.loggers.": "lightning.pytorch.loggers.",
+    "lightning.pytorch.strategies.": "lightning.pytorch.strategies.",
+    "torch.nn.": "torch.nn.",
+    "torch.optim.": "torch.optim.",
     "torchmetrics.": "torchmetrics.",
 }
 """What `_target_` may name, and where such a class must have been defined."""
@@ -73,6 +74,7 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
     """
     config = config.copy()
     OmegaConf.set_struct(config, False)
+    refuse_endless_references(OmegaConf.to_container(config))
     if config.metrics.extractor is None:
         config.callbacks.pop("evaluation", None)
     refuse_untrusted_targets(config)
@@ -102,7 +104,9 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
 
 
 def create(node: DictConfig, where: str, **more: Any) -> Any:
-    """Instantiate, with the constructor's own complaint as the message."""
+    """Instantiate what `node` comes to, checked once more now; the constructor's own complaint is the message."""
+    node = resolved(node)
+    refuse_untrusted_targets(node)
     try:
         return instantiate(node, _convert_="all", **more)
     except InstantiationException as error:
@@ -121,26 +125,22 @@ def load(data: InMemoryData, config: DictConfig) -> None:
 
 def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
-    hardware = OmegaConf.masked_copy(config.trainer, [key for key in config.trainer if key not in OURS])
-    hardware._set_parent(config)
-    try:
-        return instantiate(
-            hardware,
-            callbacks=[create(node, f"callbacks.{name}") for name, node in config.callbacks.items()],
-            logger=[build_logger(node, name, first_unwritten) for name, node in config.get("logger", {}).items()],
-            plugins=[AtomicCheckpointIO()],
-            default_root_dir=config.paths.run,
-            max_steps=-1,
-            limit_val_batches=0,
-            num_sanity_val_steps=0,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-            _convert_="all",
-        )
-    except InstantiationException as error:
-        raise ValueError(f"trainer: {error.__cause__ or error}") from error
+    hardware = resolved(config.trainer)
+    return create(
+        OmegaConf.masked_copy(hardware, [key for key in hardware if key not in OURS]),
+        "trainer",
+        callbacks=[create(node, f"callbacks.{name}") for name, node in config.callbacks.items()],
+        logger=[build_logger(node, name, first_unwritten) for name, node in config.get("logger", {}).items()],
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=config.paths.run,
+        max_steps=-1,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
 
 
 def build_logger(node: DictConfig, name: str, first_unwritten: int | None) -> Any:
@@ -155,8 +155,15 @@ def refuse_unknown_policy(on_nan: str) -> None:
 
 
 def refuse_other_launchers(trainer: lightning.Trainer, in_sweep: bool) -> None:
-    """Lightning's script launcher repeats the command line in every process: a sweep would then mix its runs."""
-    if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
+    """Lightning's script launcher repeats the command line in every process: a sweep would then mix its runs.
+
+    Under SLURM or torchrun it starts none, as they have started all.
+    """
+    launcher = trainer.strategy.launcher
+    if (
+        isinstance(launcher, _SubprocessScriptLauncher)
+        and not launcher.cluster_environment.creates_processes_externally
+    ):
         mixed = "jobs of the sweep into one another" if in_sweep else "several run folders"
         raise ValueError(
             f"this strategy repeats the command line for each device, which would write {mixed}. Use trainer=ddp, "

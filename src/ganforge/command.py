@@ -27,6 +27,7 @@ from ganforge.artifacts.records import write_json
 from ganforge.faults import Killed, Stopped
 from ganforge.overrides import conf_folder, groups, refuse_bad_overrides
 from ganforge.signals import forwarding_signals, handled_by
+from ganforge.stored import stored_config, stored_status
 
 KILLED, USER_MISTAKE, INTERRUPTED = 1, 2, 128 + SIGINT
 exit_code = 0
@@ -133,7 +134,16 @@ def run_job(config: DictConfig, train: Train) -> float | None:
         exit_code = complain(ValueError(f"{folder} is not empty: go on with resume=, or choose another hydra.run.dir"))
         return None
     overrides = [word for word in hydra.overrides.task if not word.startswith("resume=")]
-    return perform(Job(folder, overrides, hydra.job.num if in_sweep else 0, in_sweep, resumed), config, train)
+    job = Job(folder, overrides, hydra.job.num if in_sweep else 0, in_sweep, resumed)
+    if stored_status(folder).get("state") == "finished":
+        print(f"job {folder.name}: {' '.join(overrides)}: was finished before")
+        return None
+    try:
+        begun = resumed and (folder / ".hydra" / "config.yaml").exists()
+        return perform(job, stored_config(folder) if begun else config, train)
+    except ValueError as error:
+        exit_code = complain(error)
+        return None
 
 
 def rank() -> int:
@@ -206,8 +216,11 @@ class Busy(ValueError):
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Inside, no other process may train in `folder`; the system lifts this when a process is killed."""
-    lock = FileLock(folder / f".lock{rank() or ''}")
+    """Inside, no other run may train in `folder`; the system lifts this when a process is killed."""
+    if rank() > 0:
+        yield
+        return
+    lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -2,11 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.command import Job, Train, perform, shown
 from ganforge.overrides import conf_folder, parse, refuse_bad_overrides
+from ganforge.references import leads_outside
+from ganforge.stored import is_for_hydra, leaves, stored_config, stored_status, stored_words
 
 CHANGEABLE = (
     "images",
@@ -39,8 +39,6 @@ CHANGEABLE = (
 LAUNCHING = re.compile(r"hydra/launcher=\w+|hydra\.launcher\.[a-z]\w*=[\w.-]+")
 """The only words to Hydra itself that are taken from a sweep's folder."""
 SWEEP_FILE = "sweep.json"
-OUTSIDE = re.compile(r"\$\{[^}]*:")
-"""A reference to something outside of a configuration: an environment variable, the time, another resolver."""
 
 
 def go_on(words: list[str], train: Train) -> list[str] | None:
@@ -82,16 +80,22 @@ def resume_run(folder: Path, words: list[str], train: Train) -> None:
     if status.get("state") == "finished" and config.images <= budget:
         print(f"{shown(folder)} is complete: {budget:,} images were asked for. Go on with a larger images=")
         return
-    perform(Job(folder, merged, int(status.get("number", 0)), resumed=True), config, train)
+    number = status.get("number", 0)
+    perform(Job(folder, merged, number if isinstance(number, int) else 0, resumed=True), config, train)
 
 
 def sweep_words(folder: Path, words: list[str]) -> list[str]:
     """The sweep's own words, which cannot be changed, in its own folder."""
     try:
         stored = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))["words"]
-        safe = [word for word in stored if not word.startswith("hydra") or LAUNCHING.fullmatch(word)]
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        safe = [word for word in stored if not is_for_hydra(word) or LAUNCHING.fullmatch(word)]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
         raise ValueError(f"{folder / SWEEP_FILE} does not say how the sweep was started") from error
+    outside = [word for word in safe if leads_outside(word) and word not in words]
+    if outside:
+        raise ValueError(
+            f"{folder / SWEEP_FILE} asks for something outside: if that was you, type {outside[0]!r} again"
+        )
     new = [word for word in words if word not in stored and not word.startswith(("paths.outputs=", "hydra"))]
     if new:
         raise ValueError(f"a sweep goes on as it was started: leave out {' '.join(new)}")
@@ -102,53 +106,6 @@ def sweep_words(folder: Path, words: list[str]) -> list[str]:
 def quoted(path: Path) -> str:
     """A path as a value in Hydra's grammar."""
     return "'" + str(path).replace("'", "\\'") + "'"
-
-
-def stored_words(folder: Path) -> list[str]:
-    """What was typed for this run, less what was said to Hydra itself."""
-    words = read_yaml(folder / ".hydra" / "overrides.yaml")
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"{folder / '.hydra' / 'overrides.yaml'} is not a list of overrides")
-    return [word for word in words if not word.startswith("hydra")]
-
-
-def stored_config(folder: Path) -> DictConfig:
-    """The configuration of a run, which may come from a stranger: it may refer to itself, and to nothing outside."""
-    path = folder / ".hydra" / "config.yaml"
-    content = read_yaml(path)
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is not a configuration")
-    outside = [leaf for _, leaf in leaves(content) if isinstance(leaf, str) and OUTSIDE.search(leaf)]
-    if outside:
-        raise ValueError(f"{path} is refused: {outside[0]!r} asks for something outside of the configuration")
-    config = OmegaConf.create(content)
-    missing = [
-        key
-        for key in ("data", "model", "loss", "system", "trainer", "callbacks", "metrics", "paths")
-        if not OmegaConf.is_dict(config.get(key))
-    ]
-    if missing or not isinstance(config.get("images"), int):
-        raise ValueError(f"{path} is not the configuration of a run: it has no {(missing or ['images'])[0]}")
-    return config
-
-
-def stored_status(folder: Path) -> dict[str, Any]:
-    try:
-        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return status if isinstance(status, dict) else {}
-
-
-def read_yaml(path: Path) -> Any:
-    """Plain data; anchors, of which a few lines can make millions, are refused."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise ValueError("it has YAML aliases")
-        return yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def merged_words(earlier: list[str], words: list[str]) -> list[str]:
@@ -186,12 +143,3 @@ def composed(words: list[str]) -> DictConfig:
             return compose("train", words)
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(f"the run's own words do not fit conf/ any more: {str(error).splitlines()[0]}") from error
-
-
-def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value below mappings with its dotted path; a list is one value."""
-    if not isinstance(node, dict) or not node:
-        yield path, node
-        return
-    for key, value in node.items():
-        yield from leaves(value, f"{path}.{key}" if path else str(key))

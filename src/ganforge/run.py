@@ -15,7 +15,8 @@ from ganforge.build import build
 from ganforge.command import Job, rank, shown
 from ganforge.faults import Diverged
 from ganforge.ranking import best_evaluation, training_lines
-from ganforge.resume import OUTSIDE, leaves
+from ganforge.references import leads_outside, resolved
+from ganforge.stored import leaves
 
 ROLLBACKS = "rollbacks.jsonl"
 MOST_ROLLBACKS = 3
@@ -76,9 +77,10 @@ def write_configuration(config: DictConfig, job: Job) -> None:
 
 def self_contained(config: DictConfig) -> DictConfig:
     """Without references to the environment."""
-    for path, value in leaves(OmegaConf.to_container(config, resolve=False)):
-        if isinstance(value, str) and OUTSIDE.search(value):
-            OmegaConf.update(config, path, OmegaConf.select(config, path))
+    for path, text in leaves(OmegaConf.to_container(config, resolve=False)):
+        if leads_outside(text):
+            value = OmegaConf.select(config, path)
+            OmegaConf.update(config, path, resolved(value) if OmegaConf.is_config(value) else value)
     return config
 
 
@@ -102,7 +104,9 @@ def show_summary(config: DictConfig, job: Job) -> float | None:
         return score
     console = Console(highlight=False)
     if best is not None:
-        console.print(score_table(best, training_lines(folder)[-1]))
+        last = training_lines(folder)[-1]
+        moments = {f"best, {best['images_seen']:,}": best["scores"], f"last, {last['images_seen']:,}": last["scores"]}
+        console.print(score_table(best, moments))
     where = shown(folder)
     for name, path in (
         ("samples", f"{where}/samples/"),
@@ -113,9 +117,9 @@ def show_summary(config: DictConfig, job: Job) -> float | None:
     return score
 
 
-def score_table(best: dict[str, Any], last: dict[str, Any]) -> Table:
-    """Scores at the best and at the last evaluation, and what real training images score in the generator's place."""
-    stamp = best["stamp"]
+def score_table(record: dict[str, Any], columns: dict[str, dict[str, float]]) -> Table:
+    """Scores with the stamp of `record` side by side, and what real images score in the generator's place."""
+    stamp, real = record["stamp"], record["real"]
     accuracy = f" ({stamp['extractor_accuracy']:.1%} right)" if "extractor_accuracy" in stamp else ""
     table = Table(
         title=f"{stamp['fake_images']:,} fakes and {stamp['real_images']:,} real images ({stamp['split']}), "
@@ -123,9 +127,10 @@ def score_table(best: dict[str, Any], last: dict[str, Any]) -> Table:
         title_justify="left",
     )
     table.add_column("score")
-    table.add_column(f"best, {best['images_seen']:,}", justify="right")
-    table.add_column(f"last, {last['images_seen']:,}", justify="right")
-    table.add_column(f"{best['real']['images']:,} real", justify="right", style="dim")
-    for name, value in best["scores"].items():
-        table.add_row(name, f"{value:.4g}", f"{last['scores'][name]:.4g}", f"{best['real']['scores'][name]:.4g}")
+    for name in columns:
+        table.add_column(name, justify="right")
+    table.add_column(f"{real['images']:,} real", justify="right", style="dim")
+    for name in record["scores"]:
+        values = [scores.get(name) for scores in (*columns.values(), real["scores"])]
+        table.add_row(name, *("" if value is None else f"{value:.4g}" for value in values))
     return table

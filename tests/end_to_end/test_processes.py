@@ -21,7 +21,7 @@ EXACT = [
 ]  # fmt: skip
 GAMES = {
     "critic turns and gradient penalty": [*TINY["mlp"], "loss=wgan_gp"],
-    "accumulation and a lazy penalty": [*TINY["mlp"], "trainer.accumulate_grad_batches=2", "loss.penalties.r1.interval=2"],
+    "accumulation, a lazy penalty": [*TINY["mlp"], "trainer.accumulate_grad_batches=2", "loss.penalties.r1.interval=2"],
     "all at once": [
         *TINY["dcgan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
         "loss.critic_turns=2", "trainer.accumulate_grad_batches=2", "condition=class",

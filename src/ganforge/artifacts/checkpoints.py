@@ -67,18 +67,21 @@ def rotate(folder: Path) -> None:
 
 
 def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint that is whole, None where none was written; damaged ones are named to `warn`.
+    """The newest checkpoint that is whole, None where none was written; damaged newer ones are named to `warn`.
 
     ValueError if there are some and all are damaged.
     """
-    damaged = []
+    damaged: list[str] = []
     for path in (folder / f"{name}.ckpt" for name in NEWEST_FIRST):
         if path.exists():
             try:
-                return Checkpoint(path, load_whole(path))
+                found = Checkpoint(path, load_whole(path))
             except ValueError as error:
                 damaged.append(str(error))
-                warn(str(error))
+                continue
+            for message in damaged:
+                warn(message)
+            return found
     if damaged:
         raise ValueError(f"no checkpoint in {folder} can be read: {damaged[0]}")
     return None

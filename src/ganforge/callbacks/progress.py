@@ -43,6 +43,7 @@ class ProgressBar(Periodic):
             disable=not (self.show and self.console.is_terminal),
             speed_estimate_period=10,
         )
+        self.shown_scores = module.scores
         self.task = self.progress.add_task("", total=self.images, completed=module.images_seen)
         self.progress.start()
         super().on_train_start(trainer, module)

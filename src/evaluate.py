@@ -1,0 +1,52 @@
+"""Score a trained run again: with full counts, other scores or other weights.
+
+usage: python src/evaluate.py run=FOLDER [key=value ...]
+
+Examples:
+
+  python src/evaluate.py run=outputs/train/my_run
+      the run's own scores of 50,000 images from its best checkpoint
+  python src/evaluate.py run=outputs/train/my_run metrics=inception
+      other scores; metrics=classifier, inception or mixture
+  python src/evaluate.py run=FOLDER metrics=inception reference=train
+      against the training images, as FIDs of CIFAR-10 are published
+  python src/evaluate.py run=FOLDER weights=live checkpoint=last
+      the latest generator, without the average
+  python src/evaluate.py run=FOLDER against=ANOTHER
+      two runs side by side; evaluate the other one first, in the same way
+  python src/evaluate.py run=FOLDER data.path=photos
+      a run from another computer; data.root= says where data sets are
+
+The scores are added to the run's metrics.jsonl, with the stamp that says what
+they measured. Scores with unequal stamps are never shown beside one another.
+The same line gives the same scores, bit for bit.
+
+All keys and their values: python src/evaluate.py --cfg job
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from ganforge.command import answer, main, quiet
+
+os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
+
+
+def evaluate(config: DictConfig) -> None:
+    from ganforge.rescoring import requested, rescore
+
+    quiet()
+    rescore(requested(config), config)
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="evaluate")
+def entry(config: DictConfig) -> None:
+    answer(config, evaluate)
+
+
+if __name__ == "__main__":
+    sys.exit(main(entry, "evaluate", __doc__))
