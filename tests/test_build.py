@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from ganforge.build import build, fits, parameters, refuse_untrusted_targets
+from ganforge.arguments import fits, parameters
+from ganforge.build import build
 from ganforge.data.arrays import Arrays
 from ganforge.networks.dcgan import Generator
 from ganforge.systems.gan import GANModule
+from ganforge.trust import refuse_untrusted_targets
 
 from .conftest import TINY
 

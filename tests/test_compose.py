@@ -9,7 +9,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from ganforge.build import build, refuse_wrong_arguments
+from ganforge.arguments import refuse_wrong_arguments
+from ganforge.build import build
 
 from .conftest import ROOT, TINY
 
@@ -82,7 +83,7 @@ def test_points_play_every_game(composed: Callable[..., DictConfig], loss: str, 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_takes_every_penalty(composed: Callable[..., DictConfig], loss: str, penalty: str) -> None:
     config = composed(*TINY["dcgan"], f"loss={loss}", f"penalty={penalty}", "data.image_size=16")
-    refuse_wrong_arguments(config)
+    refuse_wrong_arguments(config.loss, "loss")
     assert config.normalization.discriminator == "layer"
     assert list(config.loss.penalties) == penalty.split("_") if penalty == "r1_r2" else [penalty]
 

@@ -1,13 +1,8 @@
 """From a composed configuration to objects; refuses, in the user's words, what makes no sense."""
 
-import inspect
-import re
-import types
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import lightning
 import torch
@@ -17,32 +12,14 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 from omegaconf import DictConfig, OmegaConf
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganforge.arguments import refuse_wrong_arguments
 from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.data.module import InMemoryData
 from ganforge.faults import unwrapped
 from ganforge.references import refuse_endless_references, resolved
-from ganforge.suggestions import suggestion
 from ganforge.systems.adversarial import AdversarialModule
+from ganforge.trust import refuse_untrusted_targets
 
-TRUSTED = {
-    "ganforge.artifacts.curves.": "ganforge.artifacts.curves.",
-    "ganforge.callbacks.": "ganforge.callbacks.",
-    "ganforge.data.": "ganforge.data.",
-    "ganforge.evaluation.": "ganforge.evaluation.",
-    "ganforge.losses.": "ganforge.losses.",
-    "ganforge.metrics.": "ganforge.metrics.",
-    "ganforge.networks.": "ganforge.networks.",
-    "ganforge.regularizers.": "ganforge.regularizers.",
-    "ganforge.systems.": "ganforge.systems.",
-    "lightning.Trainer": "lightning.pytorch.trainer.",
-    "lightning.pytorch.callbacks.": "lightning.pytorch.callbacks.",
-    "lightning.pytorch.loggers.": "lightning.pytorch.loggers.",
-    "lightning.pytorch.strategies.": "lightning.pytorch.strategies.",
-    "torch.nn.": "torch.nn.",
-    "torch.optim.": "torch.optim.",
-    "torchmetrics.": "torchmetrics.",
-}
-"""What `_target_` may name, and where such a class must have been defined."""
 OURS = ("gradient_clip_val", "accumulate_grad_batches", "on_nan")
 """Keys of `trainer` that are not Lightning's business."""
 
@@ -105,6 +82,8 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
 
 def create(node: DictConfig, where: str, **more: Any) -> Any:
     """Instantiate what `node` comes to, checked once more now; the constructor's own complaint is the message."""
+    if not OmegaConf.is_dict(node):
+        raise ValueError(f"{where}={node} should be a mapping with a _target_")
     node = resolved(node)
     refuse_untrusted_targets(node)
     try:
@@ -127,7 +106,7 @@ def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
     hardware = resolved(config.trainer)
     return create(
-        OmegaConf.masked_copy(hardware, [key for key in hardware if key not in OURS]),
+        OmegaConf.masked_copy(hardware, [str(key) for key in hardware if key not in OURS]),
         "trainer",
         callbacks=[create(node, f"callbacks.{name}") for name, node in config.callbacks.items()],
         logger=[build_logger(node, name, first_unwritten) for name, node in config.get("logger", {}).items()],
@@ -230,132 +209,3 @@ def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: 
             f"data.batch_size={data.batch_size} is shared among all processes: it must be a multiple of their number, "
             f"{trainer.world_size}"
         )
-
-
-def refuse_untrusted_targets(config: DictConfig) -> None:
-    """Nothing outside of the trusted packages is imported, let alone called, before every `_target_` has passed."""
-    for path, node in targets(config):
-        name = node["_target_"]
-        if not isinstance(name, str) or not is_trusted(name):
-            names = ", ".join(prefix.removesuffix(".") for prefix in TRUSTED)
-            raise ValueError(f"{path}._target_={name!r} is not allowed: only classes of {names} may be named")
-
-
-def is_trusted(name: str) -> bool:
-    """Whether `name` is a class, or a function of ours, that was defined below the package through which it is named.
-
-    What a trusted module has merely imported (`ganforge.data.folder.np.load`) cannot be reached.
-    """
-    home = next((home for prefix, home in TRUSTED.items() if name.startswith(prefix)), None)
-    module, _, attribute = name.rpartition(".")
-    if home is None or not all(part.isidentifier() and not part.startswith("__") for part in name.split(".")):
-        return False
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError):
-        return False
-    ours = home.startswith("ganforge") and inspect.isfunction(found)
-    return (inspect.isclass(found) or ours) and f"{found.__module__}.".startswith(home)
-
-
-def refuse_wrong_arguments(config: DictConfig, root: str = "") -> None:
-    """Check every `_target_` in the tree: that its arguments exist and have the right type."""
-    for path, node in targets(config, root):
-        name = node["_target_"]
-        accepted = parameters(get_object(name))
-        for key in map(str, node):
-            if key.startswith("_") and key.endswith("_"):
-                continue
-            where = origin(node, key) or f"{path}.{key}"
-            if OmegaConf.is_missing(node, key):
-                raise ValueError(f"{where}= is missing: {name.rpartition('.')[2]} needs it")
-            if key not in accepted:
-                raise ValueError(f"{path} has no argument {key!r}{suggestion(key, list(accepted))}")
-            if not fits(node[key], accepted[key]):
-                raise ValueError(f"{where}={node[key]} should be {spelled(accepted[key])}")
-
-
-def targets(node: Any, path: str = "") -> Iterator[tuple[str, DictConfig]]:
-    """Every mapping with a `_target_`, where it is written (not where it is interpolated to)."""
-    if OmegaConf.is_dict(node):
-        if "_target_" in node:
-            yield path, node
-        keys: list[Any] = list(node)
-    elif OmegaConf.is_list(node):
-        keys = list(range(len(node)))
-    else:
-        return
-    for key in keys:
-        if not OmegaConf.is_interpolation(node, key) and not OmegaConf.is_missing(node, key):
-            yield from targets(node[key], f"{path}.{key}" if path else str(key))
-
-
-def origin(node: DictConfig, key: str) -> str | None:
-    """Where the value of an interpolation is written: `seed` for `${seed}`."""
-    if not OmegaConf.is_interpolation(node, key):
-        return None
-    match = re.fullmatch(r"\$\{([\w.]+)\}", str(OmegaConf.to_container(node, resolve=False)[key]))  # type: ignore[index, call-overload]
-    return match[1] if match else None
-
-
-def parameters(target: Any) -> dict[str, Any]:
-    """Every keyword that `target` takes, with its type hint; **keywords are those of the base class."""
-    if not inspect.isclass(target):
-        return _own_parameters(target)[0]
-    accepted: dict[str, Any] = {}
-    for base in target.__mro__:
-        if "__init__" in vars(base):
-            own, passes_on = _own_parameters(vars(base)["__init__"])
-            accepted = own | accepted
-            if not passes_on:
-                break
-    return accepted
-
-
-def _own_parameters(function: Any) -> tuple[dict[str, Any], bool]:
-    signature = inspect.signature(function)
-    try:
-        hints = get_type_hints(inspect.unwrap(function))
-    except NameError:
-        hints = {}
-    kinds = {p.kind for p in signature.parameters.values()}
-    named = [
-        p.name
-        for p in signature.parameters.values()
-        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name != "self"
-    ]
-    return {name: hints.get(name, Any) for name in named}, inspect.Parameter.VAR_KEYWORD in kinds
-
-
-def fits(value: Any, hint: Any) -> bool:
-    """Whether a value from the configuration can be meant for `hint`; what is not plain data is left to the code."""
-    if OmegaConf.is_config(value):
-        if get_origin(hint) is list and OmegaConf.is_list(value):
-            return all(fits(item, get_args(hint)[0]) for item in value)
-        return hint not in (int, float, bool, str)
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if get_origin(hint) in (Union, types.UnionType):
-        return any(fits(value, option) for option in get_args(hint))
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint in (bool, str, type(None)):
-        return isinstance(value, hint)
-    return get_origin(hint) is not list
-
-
-def spelled(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(str, get_args(hint)))
-    if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(spelled(option) for option in get_args(hint))
-    names = {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "a text",
-        type(None): "null",
-    }
-    return names.get(hint, str(hint))

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -95,7 +96,14 @@ def quiet() -> None:
     for name in ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
+    threading.excepthook = quiet_writer
     os.environ |= {"PYTHONWARNINGS": "ignore", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+
+
+def quiet_writer(arguments: threading.ExceptHookArgs) -> None:
+    """TensorBoard's writer hands a full disk on to the main thread, which says so; all else is shown."""
+    if not isinstance(arguments.exc_value, OSError):
+        threading.__excepthook__(arguments)
 
 
 def complain(error: BaseException) -> int:
@@ -249,7 +257,7 @@ def clean_up(job: Job, outputs: str, status: dict[str, Any]) -> None:
 def mistake_of_the_user(error: BaseException) -> str | None:
     """What to tell the user, or None for a failure of ours."""
     if isinstance(error, OSError):
-        return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+        return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error)
     return str(error) if isinstance(error, ValueError | Killed | OmegaConfBaseException) else None
 
 

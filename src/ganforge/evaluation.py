@@ -79,7 +79,17 @@ class Evaluator:
             "image_size": real.shape[-1],
             "weights": self.sample_from,
             "seed": self.seed,
+            **self._settings(),
             "versions": {name: version(name) for name in ("ganforge", "torch", "torchmetrics")},
+        }
+
+    def _settings(self) -> dict[str, float | str]:
+        """Plain arguments of the scores, such as the `k` of precision and recall."""
+        return {
+            f"{name}_{key}": value
+            for name, make in self.score_factories.items()
+            for key, value in getattr(make, "keywords", {}).items()
+            if isinstance(value, int | float | str)
         }
 
     def _real_features(self, images: Tensor, device: torch.device) -> Features:

@@ -21,6 +21,7 @@ from ganforge.systems.latent import Latent
 WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
 BLOCK = 32
+METADATA_LIMIT = 10_000_000
 ARGUMENTS_LIMIT = 4096
 """Characters that may describe a network; a real one needs a few hundred, and every layer that is named costs time."""
 
@@ -100,6 +101,8 @@ def from_pretrained(path: str | Path) -> PretrainedGenerator:
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
     try:
+        if sum(map(len, metadata.values())) > METADATA_LIMIT:
+            raise ValueError(f"it has more than {METADATA_LIMIT:,} characters of metadata")
         config, facts = json.loads(metadata["config"]), json.loads(metadata["facts"])
         prior = dict(config["model"]["latent"])
         del prior["_target_"]

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
 from ganforge import command
-from ganforge.artifacts.records import read_lines, write_json
+from ganforge.artifacts.records import read_lines, read_yaml, write_json
 
 
 class Ranking(Callback):
@@ -52,16 +52,16 @@ def job_record(status: Path) -> dict[str, Any]:
     folder = status.parent
     record = {"number": int(folder.name) if folder.name.isdigit() else -1, "error": "it was killed", "overrides": []}
     if (words := folder / ".hydra" / "overrides.yaml").exists():
-        record["overrides"] = OmegaConf.to_container(OmegaConf.load(words))
+        record["overrides"] = read_yaml(words)
     record |= json.loads(status.read_text())
     best = best_evaluation(folder)
     if best is None:
         return record | {"monitor": "", "mode": "", "score": None, "images_seen": None, "stamp": ""}
-    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
+    metrics = read_yaml(folder / ".hydra" / "config.yaml")["metrics"]
     return record | {
-        "monitor": config.metrics.monitor,
-        "mode": config.metrics.mode,
-        "score": best["scores"][config.metrics.monitor],
+        "monitor": metrics["monitor"],
+        "mode": metrics["mode"],
+        "score": best["scores"][metrics["monitor"]],
         "images_seen": best["images_seen"],
         "stamp": json.dumps(best["stamp"], sort_keys=True),
     }
@@ -112,6 +112,6 @@ def best_evaluation(folder: Path) -> dict[str, Any] | None:
     lines = training_lines(folder)
     if not lines:
         return None
-    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
-    choose = min if config.metrics.mode == "min" else max
-    return choose(lines, key=lambda line: line["scores"][config.metrics.monitor])
+    metrics = read_yaml(folder / ".hydra" / "config.yaml")["metrics"]
+    choose = min if metrics["mode"] == "min" else max
+    return choose(lines, key=lambda line: line["scores"][metrics["monitor"]])

@@ -25,6 +25,7 @@ def resolved(config: DictConfig) -> DictConfig:
     values = OmegaConf.to_container(config, resolve=True)
     if "${" in str(values):
         raise ValueError("a reference is put together of pieces, or escaped: write it as it is meant")
+    assert isinstance(values, dict)
     return OmegaConf.create(values)
 
 

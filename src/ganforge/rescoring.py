@@ -12,19 +12,10 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from ganforge.arguments import fits, refuse_wrong_arguments, spelled
 from ganforge.artifacts.checkpoints import Checkpoint, load_whole, newest
 from ganforge.artifacts.records import append_line
-from ganforge.build import (
-    OURS,
-    create,
-    fits,
-    load,
-    refuse_foreign_metrics,
-    refuse_missing_labels,
-    refuse_untrusted_targets,
-    refuse_wrong_arguments,
-    spelled,
-)
+from ganforge.build import OURS, create, load, refuse_foreign_metrics, refuse_missing_labels
 from ganforge.command import shown
 from ganforge.comparison.runs import printable, read_evaluations
 from ganforge.data.module import InMemoryData
@@ -34,6 +25,7 @@ from ganforge.run import score_table, warn
 from ganforge.stamps import RECORDS, best, differences, equally_stamped, last, scored
 from ganforge.stored import stored_config
 from ganforge.systems.gan import GANModule
+from ganforge.trust import refuse_untrusted_targets
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ def run_config(request: Request, config: DictConfig) -> DictConfig:
     if "metrics" in config:
         run.metrics = OmegaConf.to_container(config.metrics)  # its references are to the run, so they stay
     if run.metrics.extractor is None:
-        raise ValueError("there is nothing to score with metrics=none: use metrics=classifier or metrics=inception")
+        raise ValueError("there is nothing to score with metrics=none: choose metrics=classifier, inception or mixture")
     run.metrics.update(stated({"images": request.images, "seed": request.seed, "sample_from": request.weights}))
     return run
 
@@ -155,8 +147,8 @@ def stored_checkpoint(request: Request) -> Checkpoint | None:
     folder = request.run / "checkpoints"
     if request.checkpoint == "last":
         return newest(folder, warn)
-    best = folder / "best.ckpt"
-    return Checkpoint(best, load_whole(best)) if best.exists() else None
+    path = folder / "best.ckpt"
+    return Checkpoint(path, load_whole(path)) if path.exists() else None
 
 
 def loaded_data(run: DictConfig) -> InMemoryData:

@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganforge.artifacts.files import refuse_links
 from ganforge.command import Job, Train, perform, shown
 from ganforge.overrides import conf_folder, parse, refuse_bad_overrides
 from ganforge.references import leads_outside
@@ -70,13 +71,15 @@ def found(name: str, outputs: Path) -> Path:
 
 
 def resume_run(folder: Path, words: list[str], train: Train) -> None:
-    earlier = stored_words(folder)
     config = stored_config(folder)
+    earlier = stored_words(folder)
     status = stored_status(folder)
     budget = config.get("images")
     merged = merged_words(earlier, words)
     if words:
         change(config, earlier, merged)
+    if type(config.images) is not int:
+        raise ValueError(f"images={config.images} should be a whole number")
     if status.get("state") == "finished" and config.images <= budget:
         print(f"{shown(folder)} is complete: {budget:,} images were asked for. Go on with a larger images=")
         return
@@ -86,6 +89,7 @@ def resume_run(folder: Path, words: list[str], train: Train) -> None:
 
 def sweep_words(folder: Path, words: list[str]) -> list[str]:
     """The sweep's own words, which cannot be changed, in its own folder."""
+    refuse_links(folder)
     try:
         stored = json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8"))["words"]
         safe = [word for word in stored if not is_for_hydra(word) or LAUNCHING.fullmatch(word)]

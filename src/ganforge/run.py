@@ -126,9 +126,9 @@ def score_table(record: dict[str, Any], columns: dict[str, dict[str, float]]) ->
         f"seen by {stamp['extractor'].split(':')[0]}{accuracy}",
         title_justify="left",
     )
-    table.add_column("score")
+    table.add_column("score", no_wrap=True)
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     table.add_column(f"{real['images']:,} real", justify="right", style="dim")
     for name in record["scores"]:
         values = [scores.get(name) for scores in (*columns.values(), real["scores"])]

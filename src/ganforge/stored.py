@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganforge.artifacts.files import refuse_links
+from ganforge.artifacts.records import read_yaml
 from ganforge.overrides import parse
 from ganforge.references import leads_outside, refuse_endless_references
-
-LIMIT = 100_000
-"""Bytes of a configuration; a real one has some thousands, and YAML takes its time."""
 
 
 def stored_words(folder: Path) -> list[str]:
@@ -33,14 +31,15 @@ def is_for_hydra(word: str) -> bool:
 
 def stored_config(folder: Path) -> DictConfig:
     """The configuration of a run, which may come from a stranger: it may refer to itself, and to nothing outside."""
+    refuse_links(folder)
     path = folder / ".hydra" / "config.yaml"
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} is not a configuration")
-    outside = [leaf for _, leaf in leaves(content) if leads_outside(leaf)]
-    if outside:
-        raise ValueError(f"{path} is refused: {outside[0]!r} asks for something outside of the configuration")
     try:
+        outside = [leaf for _, leaf in leaves(content) if leads_outside(leaf)]
+        if outside:
+            raise ValueError(f"{outside[0]!r} asks for something outside of the configuration")
         refuse_endless_references(content)
         config = OmegaConf.create(content)
     except (ValueError, OmegaConfBaseException, RecursionError) as error:
@@ -61,19 +60,6 @@ def stored_status(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return status if isinstance(status, dict) else {}
-
-
-def read_yaml(path: Path) -> Any:
-    """Plain data; anchors, of which a few lines can make millions, are refused."""
-    try:
-        if path.stat().st_size > LIMIT:
-            raise ValueError(f"it has more than {LIMIT:,} bytes")
-        text = path.read_text(encoding="utf-8")
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise ValueError("it has YAML aliases")
-        return yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,10 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -220,3 +223,31 @@ def test_rollback_returns_to_the_last_good_checkpoint_with_other_noise(whole: Pa
     assert undisturbed[:before] == rolled_back[:before]
     assert all(one != two for one, two in zip(undisturbed[before:], rolled_back[before:], strict=True))
     assert [line["images_seen"] for line in records(run)] == [1280, 2560, 3840, 5120, 6400]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], capture_output=True).returncode:
+        pytest.skip("only root may mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_full_disk_stops_with_a_message_and_goes_on_when_there_is_room(whole: Path, small_disk: Path) -> None:
+    """`$TMPDIR` is on another file system all the while."""
+    run, ballast = small_disk / "run", small_disk / "ballast"
+    process = start(run, *SMALL)
+    wait_for((run / "checkpoints" / "last.ckpt").exists, process)
+    with suppress(OSError):
+        ballast.write_bytes(bytes(4 * 2**20))
+    code, _, errors = finish(process)
+    assert code == 2
+    assert re.fullmatch(r"error: .*No space left on device.*\n", errors), errors
+    assert not [file.name for file in run.rglob(".*.ckpt.*")], "half a checkpoint is left"
+    ballast.unlink()
+    assert train(run, f"resume={run}")[::2] == (0, "")
+    assert list(differences(whole, run)) == []

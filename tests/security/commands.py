@@ -46,7 +46,8 @@ class Commands:
         return Result(*json.loads(self.server.stdout.readline()))
 
     def close(self) -> None:
-        self.server.communicate(timeout=60)
+        self.server.kill()
+        self.server.communicate()
 
 
 def serve() -> None:

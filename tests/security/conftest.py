@@ -1,8 +1,9 @@
 """A trained run that can be spoiled at will, and what may not have happened to it afterwards."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,12 @@ def run(whole: Path, tmp_path: Path) -> Path:
 def marker(tmp_path: Path) -> Path:
     """What every payload makes if it is executed."""
     return tmp_path / "bitten"
+
+
+def mostly_slow(cases: Iterable[str], *fast: str) -> list[Any]:
+    """Parameters of a test with processes; what they reach has fast tests for every case."""
+    assert set(fast) <= set(cases)
+    return [case if case in fast else pytest.param(case, marks=pytest.mark.slow) for case in cases]
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:

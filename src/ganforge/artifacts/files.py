@@ -31,6 +31,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def refuse_links(folder: Path) -> None:
+    """ValueError names what is neither a file nor a folder below `folder`, which may come from a stranger.
+
+    A link may lead to any file of whoever opens it, and a pipe has no end.
+    """
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ValueError(f"{path} is neither a file nor a folder: put a copy there of what it leads to")
+
+
 def flush_folder(folder: Path) -> None:
     """Make renames in `folder` survive a power cut; Windows knows no such thing."""
     if os.name == "posix":

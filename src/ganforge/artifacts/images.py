@@ -13,6 +13,8 @@ from ganforge.artifacts.files import replacing
 
 SIDE = 256
 POINT_LIMIT = 1.1
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+"""What is read, whatever a file is called: Pillow would hand others, such as EPS, to programs that execute them."""
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -76,7 +78,7 @@ def read_image(path: Path, shape: tuple[int, ...]) -> Tensor:
     """
     channels, height, width = shape
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
             image = ImageOps.exif_transpose(opened)
             if image.has_transparency_data:
                 image = image.convert("RGBA")
@@ -85,7 +87,7 @@ def read_image(path: Path, shape: tuple[int, ...]) -> Tensor:
                 image = Image.fromarray((np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8))
             image = image.convert("L" if channels == 1 else "RGB")
             image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow raises nearly anything for bytes that were tampered with
         raise ValueError(f"{path} is not a readable image: {error}") from error
     return torch.from_numpy(np.array(image).reshape(height, width, channels)).movedim(-1, 0)
 

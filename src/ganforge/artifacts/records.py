@@ -5,14 +5,20 @@ import os
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ganforge.artifacts.files import replacing
+
+YAML_BYTES, YAML_DEPTH = 100_000, 50
+"""A run's configuration has some thousands of bytes, and at most ten levels."""
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:
     """One JSON object as one line at the end of `path`, on the disk before this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
-        file.truncate(len(whole_lines(path)))
+        if len(whole := whole_lines(path)) < file.seek(0, os.SEEK_END):
+            file.truncate(len(whole))
         file.write(json.dumps(record).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
@@ -34,13 +40,31 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def whole_lines(path: Path) -> bytes:
     """Without the line that was being written when its process was killed."""
-    content = path.read_bytes() if path.exists() else b""
+    content = path.read_bytes() if path.is_file() else b""
     return content[: content.rfind(b"\n") + 1]
 
 
 def replace_lines(path: Path, records: list[dict[str, Any]]) -> None:
     with replacing(path) as file:
         file.write("".join(json.dumps(record) + "\n" for record in records).encode())
+
+
+def read_yaml(path: Path) -> Any:
+    """Plain data from a file that anybody may have written.
+
+    ValueError names one that is no YAML, or so long, deep or full of aliases that reading it takes all time or memory.
+    """
+    try:
+        if path.stat().st_size > YAML_BYTES:
+            raise ValueError(f"it has more than {YAML_BYTES:,} bytes")
+        text, depth = path.read_text(encoding="utf-8"), 0
+        for event in yaml.parse(text, yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > YAML_DEPTH or isinstance(event, yaml.AliasEvent):
+                raise ValueError("it has YAML aliases" if depth <= YAML_DEPTH else "it is nested too deeply")
+        return yaml.load(text, yaml.CSafeLoader)
+    except Exception as error:  # PyYAML raises nearly anything for tags whose values make no sense
+        raise ValueError(f"{path} cannot be read: {(str(error) or repr(error)).splitlines()[0]}") from error
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:

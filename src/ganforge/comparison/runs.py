@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from ganforge.artifacts.records import read_lines
+from ganforge.artifacts.files import refuse_links
+from ganforge.artifacts.records import read_lines, read_yaml
 
 HUGE = 1e100
 """Finite scores beyond it are an accident, and cannot be drawn."""
@@ -94,6 +91,7 @@ def counting_order(path: Path) -> list[tuple[int, str]]:
 
 
 def read_run(folder: Path, name: str) -> Run:
+    refuse_links(folder)
     status = read_status(folder / "status.json")
     overrides = status.get("overrides", [])
     run = Run(
@@ -126,11 +124,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.CSafeLoader)):
-            raise ValueError("it has YAML aliases, which ganforge never writes")
-        return printable(dict(leaves(OmegaConf.to_container(OmegaConf.load(path), resolve=False))))
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError, AttributeError, RecursionError) as error:
+        return printable(dict(leaves(read_yaml(path))))
+    except (ValueError, AttributeError) as error:
         raise ValueError(f"{path} is not a readable configuration: {first_line(error)}") from error
 
 

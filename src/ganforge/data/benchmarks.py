@@ -31,7 +31,7 @@ class TorchvisionData(InMemoryData):
     def load(self) -> tuple[Batch, Batch]:
         try:
             return tuple(self._split(split) for split in self.splits)  # type: ignore[return-value]
-        except (RuntimeError, OSError, ValueError, AssertionError, EOFError) as error:
+        except Exception as error:  # torchvision's readers raise nearly anything for bytes that were tampered with
             raise ValueError(self._diagnosis(error)) from error
 
     def _split(self, split: dict[str, Any]) -> Batch:
@@ -43,6 +43,8 @@ class TorchvisionData(InMemoryData):
             images = images[:, None]
         elif images.shape[-1] == 3:
             images = images.movedim(-1, 1).contiguous()
+        if len(images) != len(labels):
+            raise ValueError(f"{len(images)} images and {len(labels)} labels")
         assert self.image_size is not None
         return Batch(resized(images, self.image_size), torch.as_tensor(labels).long())
 
@@ -54,7 +56,7 @@ class TorchvisionData(InMemoryData):
         if not missing:
             return f"{self.name} in {self.root} cannot be read: {error}"
         return (
-            f"{self.name} could not be downloaded ({type(error).__name__}). "
+            f"{self.name} could not be downloaded, or what was there is broken ({type(error).__name__}). "
             f"Set data.root= or put these files there: {', '.join(missing)}"
         )
 

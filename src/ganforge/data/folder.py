@@ -1,13 +1,14 @@
 """Images from a folder, of any format, mode, size and aspect."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 
+from ganforge.artifacts.images import read_image
 from ganforge.data.module import InMemoryData, held_out_order, hold_out
 from ganforge.interfaces import Batch
 
@@ -31,7 +32,7 @@ class Folder(InMemoryData):
         **described: Any,
     ) -> None:
         super().__init__(image_size=image_size, channels=channels, **described)
-        self.size, self.mode = image_size, "L" if channels == 1 else "RGB"
+        self.shape = (channels, image_size, image_size)
         self.path = Path(path)
         self.held_out, self.memory_gib, self.cache = held_out, memory_gib, Path(cache)
         self.name = self.path.name
@@ -46,12 +47,12 @@ class Folder(InMemoryData):
         files = [files[number] for number in held_out_order(len(files), self.held_out)]
         images = self._storage(len(files))
         with ThreadPoolExecutor() as pool:
-            for number, pixels in enumerate(pool.map(self._decode, files)):
-                images[number] = pixels
+            for number, image in enumerate(pool.map(partial(read_image, shape=self.shape), files)):
+                images[number] = image
         return hold_out(Batch(torch.from_numpy(images), self._labels(files)), self.held_out)
 
     def _storage(self, count: int) -> np.ndarray:
-        shape = (count, len(self.mode), self.size, self.size)
+        shape = (count, *self.shape)
         if np.prod(shape, dtype=np.int64) <= self.memory_gib * 2**30:
             return np.empty(shape, np.uint8)
         self.cache.mkdir(parents=True, exist_ok=True)
@@ -63,19 +64,3 @@ class Folder(InMemoryData):
             return None
         classes = sorted(set(folders))
         return torch.tensor([classes.index(folder) for folder in folders])
-
-    def _decode(self, file: Path) -> np.ndarray:
-        """uint8 (C, image_size, image_size); transparency is laid on white."""
-        try:
-            with Image.open(file) as opened:
-                image = ImageOps.exif_transpose(opened)
-                if image.has_transparency_data:
-                    image = image.convert("RGBA")
-                    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-                if image.mode.startswith("I;16") or image.mode == "I":
-                    image = Image.fromarray((np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8))
-                image = image.convert(self.mode)
-                image = ImageOps.fit(image, (self.size, self.size), Image.Resampling.LANCZOS)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{file} is not a readable image: {error}") from error
-        return np.asarray(image).reshape(self.size, self.size, -1).transpose(2, 0, 1)

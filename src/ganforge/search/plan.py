@@ -8,6 +8,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import write_json
 from ganforge.search.space import refuse_bad_space, space_of
 
@@ -57,7 +58,13 @@ def resumed(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
     folder = Path(config.resume).resolve()
     if not (folder / FILE).is_file():
         raise ValueError(f"{config.resume} is no folder of a search: it has no {FILE}")
-    plan = Plan(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+    refuse_links(folder)
+    try:
+        plan = Plan(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+        plan.settings = {name: plan.settings[name] for name in (*LEAST, "pruner")}
+        space_of(plan.words, plan.default_space)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise ValueError(f"{folder / FILE} is not the plan of a search: {error}") from error
     given = {word.partition("=")[0]: word for word in (*words, *HydraConfig.get().overrides.task)}
     for key, word in given.items():
         if key not in ("resume", *(f"search.{name}" for name in CHANGEABLE)):

@@ -1,6 +1,7 @@
 """What a search chooses from: words that name several values, in Hydra's own spelling."""
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -10,6 +11,9 @@ from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from ganforge.overrides import cells, conf_folder, groups, parse, refuse_bad_overrides
+
+MOST = 10_000
+"""Values that a range may name."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,12 @@ def distribution(override: Override) -> BaseDistribution:
         if isinstance(value, ChoiceSweep):
             return CategoricalDistribution(sorted(set(override.sweep_string_iterator())))
         if isinstance(value, RangeSweep):
-            steps = list(value.range())
+            steps = list(islice(value.range(), MOST + 1))
+            if len(steps) > MOST:
+                raise ValueError(f"it names more than {MOST:,} values; interval() has no such limit")
             return numbers(steps[0])(min(steps), max(steps), step=abs(value.step))
         return numbers(value.start)(value.start, value.end, log="log" in value.tags)
-    except (ValueError, IndexError, HydraException) as error:
+    except (ValueError, IndexError, OverflowError, HydraException) as error:
         raise ValueError(f"cannot search {override.input_line}: {error}") from error
 
 

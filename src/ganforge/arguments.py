@@ -1,0 +1,100 @@
+"""The configuration held against the signatures of what it names: every argument exists and has the right type."""
+
+import inspect
+import re
+import types
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from ganforge.suggestions import suggestion
+from ganforge.trust import targets
+
+
+def refuse_wrong_arguments(config: DictConfig, root: str = "") -> None:
+    """Check every `_target_` in the tree: that its arguments exist and have the right type."""
+    for path, node in targets(config, root):
+        name = node["_target_"]
+        accepted = parameters(get_object(name))
+        for key in map(str, node):
+            if key.startswith("_") and key.endswith("_"):
+                continue
+            where = origin(node, key) or f"{path}.{key}"
+            if OmegaConf.is_missing(node, key):
+                raise ValueError(f"{where}= is missing: {name.rpartition('.')[2]} needs it")
+            if key not in accepted:
+                raise ValueError(f"{path} has no argument {key!r}{suggestion(key, list(accepted))}")
+            if not fits(node[key], accepted[key]):
+                raise ValueError(f"{where}={node[key]} should be {spelled(accepted[key])}")
+
+
+def origin(node: DictConfig, key: str) -> str | None:
+    """Where the value of an interpolation is written: `seed` for `${seed}`."""
+    if not OmegaConf.is_interpolation(node, key):
+        return None
+    match = re.fullmatch(r"\$\{([\w.]+)\}", str(OmegaConf.to_container(node, resolve=False)[key]))  # type: ignore[index, call-overload]
+    return match[1] if match else None
+
+
+def parameters(target: Any) -> dict[str, Any]:
+    """Every keyword that `target` takes, with its type hint; **keywords are those of the base class."""
+    if not inspect.isclass(target):
+        return _own_parameters(target)[0]
+    accepted: dict[str, Any] = {}
+    for base in target.__mro__:
+        if "__init__" in vars(base):
+            own, passes_on = _own_parameters(vars(base)["__init__"])
+            accepted = own | accepted
+            if not passes_on:
+                break
+    return accepted
+
+
+def _own_parameters(function: Any) -> tuple[dict[str, Any], bool]:
+    signature = inspect.signature(function)
+    try:
+        hints = get_type_hints(inspect.unwrap(function))
+    except NameError:
+        hints = {}
+    kinds = {p.kind for p in signature.parameters.values()}
+    named = [
+        p.name
+        for p in signature.parameters.values()
+        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name != "self"
+    ]
+    return {name: hints.get(name, Any) for name in named}, inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value from the configuration can be meant for `hint`; what is not plain data is left to the code."""
+    if OmegaConf.is_config(value):
+        if get_origin(hint) is list and OmegaConf.is_list(value):
+            return all(fits(item, get_args(hint)[0]) for item in value)
+        return hint not in (int, float, bool, str)
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(fits(value, option) for option in get_args(hint))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (bool, str, type(None)):
+        return isinstance(value, hint)
+    return get_origin(hint) is not list
+
+
+def spelled(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(spelled(option) for option in get_args(hint))
+    names = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a text",
+        type(None): "null",
+    }
+    return names.get(hint, str(hint))
