@@ -1,10 +1,12 @@
 """What is refused, before anything is downloaded or allocated, and in which words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ganforge.arguments import fits, parameters
@@ -40,6 +42,14 @@ REFUSED = {
     "missing GPU": (["trainer=gpu"], "needs a CUDA GPU"),
     "missing path": (["data=arrays"], "^data.path= is missing"),
     "learning rate": (["optimizer.generator.lr=-1"], "Invalid learning rate"),
+    "text for a learning rate": (["optimizer.generator.lr=fast"], "^optimizer.generator.lr=fast should be a number"),
+    "three betas": (["optimizer.generator.betas=[0.5,0.9,0.9]"], "^optimizer.generator.betas="),
+    "positional arguments": (["+optimizer.generator._args_=[1]"], "no argument '_args_'"),
+    "number for a network": (["model.generator=3"], "^model.generator=3 should be Module"),
+    "number for a score": (["metrics.scores.fid=3"], "^metrics.scores="),
+    "no player": (["~optimizer.generator"], "cannot be built"),
+    "callback that is none": (["+callbacks.x={_target_:torch.nn.Identity}"], "callbacks.x should be a Callback"),
+    "reference to itself": (["seed=${seed}"], "lead back to themselves"),
     "half-life": (["system.average_half_life=0"], "average_half_life must be positive"),
     "clipping": (["trainer.gradient_clip_val=-1.0"], "gradient_clip_val must be positive"),
     "accumulation": (["trainer.accumulate_grad_batches=0"], "accumulate_grad_batches must be at least 1"),
@@ -114,6 +124,17 @@ def test_parameters_follow_keywords_to_the_base_class() -> None:
         (OmegaConf.create([1, "2"]), list[int], False),
         (3, list[int], False),
         (OmegaConf.create({"a": 1}), int, False),
+        ("x", float | torch.Tensor, False),
+        (0.5, float | torch.Tensor, True),
+        (OmegaConf.create([0.5, 0.9]), tuple[float, float], True),
+        (OmegaConf.create([0.5]), tuple[float, float], False),
+        (OmegaConf.create({"a": None}), dict[str, int], False),
+        (OmegaConf.create({"a": 1}), torch.nn.Module, False),
+        (OmegaConf.create({"_target_": "torch.nn.Identity"}), torch.nn.Module, True),
+        (3, torch.nn.Module, False),
+        (None, Mapping[str, int], False),
+        ("x", Path, True),
+        ("x", Any, True),
     ],
 )
 def test_values_fit_their_hints(value: object, hint: object, expected: bool) -> None:

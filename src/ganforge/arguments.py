@@ -3,6 +3,8 @@
 import inspect
 import re
 import types
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hydra.utils import get_object
@@ -11,15 +13,18 @@ from omegaconf import DictConfig, OmegaConf
 from ganforge.suggestions import suggestion
 from ganforge.trust import targets
 
+HYDRAS = {"_target_": str, "_partial_": bool, "_recursive_": bool, "_convert_": str}
+"""What Hydra itself reads beside the arguments; positional ones would escape the check."""
+BESIDE = {"lightning.Trainer": {"on_nan": Literal["stop", "rollback"]}}
+"""Keys of ours that stand among the arguments of a class."""
+
 
 def refuse_wrong_arguments(config: DictConfig, root: str = "") -> None:
     """Check every `_target_` in the tree: that its arguments exist and have the right type."""
     for path, node in targets(config, root):
         name = node["_target_"]
-        accepted = parameters(get_object(name))
+        accepted = parameters(get_object(name)) | HYDRAS | BESIDE.get(name, {})
         for key in map(str, node):
-            if key.startswith("_") and key.endswith("_"):
-                continue
             where = origin(node, key) or f"{path}.{key}"
             if OmegaConf.is_missing(node, key):
                 raise ValueError(f"{where}= is missing: {name.rpartition('.')[2]} needs it")
@@ -68,21 +73,34 @@ def _own_parameters(function: Any) -> tuple[dict[str, Any], bool]:
 
 def fits(value: Any, hint: Any) -> bool:
     """Whether a value from the configuration can be meant for `hint`; what is not plain data is left to the code."""
+    kind, options = get_origin(hint), get_args(hint)
+    if kind in (Union, types.UnionType):
+        return any(fits(value, option) for option in options)
     if OmegaConf.is_config(value):
-        if get_origin(hint) is list and OmegaConf.is_list(value):
-            return all(fits(item, get_args(hint)[0]) for item in value)
-        return hint not in (int, float, bool, str)
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if get_origin(hint) in (Union, types.UnionType):
-        return any(fits(value, option) for option in get_args(hint))
+        return config_fits(value, hint)
+    if kind is Literal:
+        return value in options
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint in (bool, str, type(None)):
         return isinstance(value, hint)
-    return get_origin(hint) is not list
+    return kind is None and (hint in (Any, Path) or not inspect.isclass(hint))
+
+
+def config_fits(value: Any, hint: Any) -> bool:
+    """Whether a list or a mapping can become what `hint` says."""
+    kind, options = get_origin(hint), get_args(hint)
+    if "_target_" in value:
+        return hint not in (int, float, bool, str)
+    if OmegaConf.is_list(value):
+        if kind is tuple and Ellipsis not in options:
+            return len(value) == len(options) and all(map(fits, value, options))
+        return all(fits(item, options[0]) for item in value) if kind is list else not inspect.isclass(hint)
+    if kind in (dict, Mapping):
+        return all(fits(item, options[1]) for item in value.values())
+    return hint is Any or (kind is None and not inspect.isclass(hint))
 
 
 def spelled(hint: Any) -> str:
@@ -97,4 +115,4 @@ def spelled(hint: Any) -> str:
         str: "a text",
         type(None): "null",
     }
-    return names.get(hint, str(hint))
+    return names.get(hint, hint.__name__ if inspect.isclass(hint) else str(hint))

@@ -8,8 +8,11 @@ import lightning
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganforge.arguments import refuse_wrong_arguments
@@ -49,6 +52,15 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
 
     Curves of an earlier start are kept up to the moment `first_unwritten`.
     """
+    try:
+        return _built(config, in_sweep, first_unwritten)
+    except (ValueError, OSError, MemoryError, OmegaConfBaseException):
+        raise
+    except Exception as error:  # a part was given what no signature speaks of
+        raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {error}") from error
+
+
+def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> Experiment:
     config = config.copy()
     OmegaConf.set_struct(config, False)
     refuse_endless_references(OmegaConf.to_container(config))
@@ -56,7 +68,6 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
         config.callbacks.pop("evaluation", None)
     refuse_untrusted_targets(config)
     refuse_foreign_metrics(config)
-    refuse_unknown_policy(config.trainer.pop("on_nan"))
     refuse_wrong_arguments(config.data, "data")
     data = create(config.data, "data")
     described = None not in (data.image_size, data.channels, data.num_classes if config.condition.labels else 0)
@@ -95,6 +106,13 @@ def create(node: DictConfig, where: str, **more: Any) -> Any:
         raise ValueError(f"{where} cannot be built: {cause}") from error
 
 
+def create_as(kind: type, node: DictConfig, where: str, **more: Any) -> Any:
+    created = create(node, where, **more)
+    if not isinstance(created, kind):
+        raise ValueError(f"{where} should be a {kind.__name__} of Lightning's, not {type(created).__name__}")
+    return created
+
+
 def load(data: InMemoryData, config: DictConfig) -> None:
     """Read the data; it describes itself once, in the configuration that networks read."""
     data.load_splits()
@@ -108,7 +126,7 @@ def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.
     return create(
         OmegaConf.masked_copy(hardware, [str(key) for key in hardware if key not in OURS]),
         "trainer",
-        callbacks=[create(node, f"callbacks.{name}") for name, node in config.callbacks.items()],
+        callbacks=[create_as(Callback, node, f"callbacks.{name}") for name, node in config.callbacks.items()],
         logger=[build_logger(node, name, first_unwritten) for name, node in config.get("logger", {}).items()],
         plugins=[AtomicCheckpointIO()],
         default_root_dir=config.paths.run,
@@ -125,12 +143,7 @@ def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.
 def build_logger(node: DictConfig, name: str, first_unwritten: int | None) -> Any:
     """TensorBoard's and our own logger drop what a resumed run will write once more."""
     goes_on = node._target_.endswith((".TensorBoardLogger", ".CsvCurves"))
-    return create(node, f"logger.{name}", **({"purge_step": first_unwritten} if goes_on else {}))
-
-
-def refuse_unknown_policy(on_nan: str) -> None:
-    if on_nan not in ("stop", "rollback"):
-        raise ValueError(f"trainer.on_nan={on_nan} should be stop or rollback")
+    return create_as(Logger, node, f"logger.{name}", **({"purge_step": first_unwritten} if goes_on else {}))
 
 
 def refuse_other_launchers(trainer: lightning.Trainer, in_sweep: bool) -> None:

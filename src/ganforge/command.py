@@ -14,14 +14,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGUSR1
-from typing import Any
+from typing import Any, NoReturn
 
 from filelock import FileLock, Timeout
+from hydra._internal import utils
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.records import write_json
@@ -30,6 +31,8 @@ from ganforge.overrides import conf_folder, groups, refuse_bad_overrides
 from ganforge.signals import forwarding_signals, handled_by
 from ganforge.stored import stored_config, stored_status
 
+LONGEST = 1000
+"""Characters of a message."""
 KILLED, USER_MISTAKE, INTERRUPTED = 1, 2, 128 + SIGINT
 exit_code = 0
 
@@ -56,25 +59,39 @@ def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Re
     sweep to go on with. The exit code is 0, 2 after a mistake of the user, 128 + its number after a signal, 1 for the
     rest.
     """
-    arguments = get_args_parser().parse_intermixed_args()
+    try:
+        run_line(entry, config_name, help_text, resume)
+    except Exception as error:
+        message = mistake_of_the_user(error)
+        if message is None:
+            raise
+        return complain(ValueError(message))
+    return exit_code
+
+
+def run_line(entry: Callable[[], None], config_name: str, help_text: str, resume: Resume | None) -> None:
+    parser = get_args_parser()
+    parser.error = refuse_flags  # type: ignore[method-assign]
+    arguments = parser.parse_intermixed_args()
     words = arguments.overrides
     flags = [word for word in sys.argv[1:] if word not in words]
     if arguments.help:
         print(help_text.format(groups=described_groups(config_name)).strip())
-        return 0
+        return
     if not (arguments.hydra_help or arguments.info is not None or arguments.shell_completion):
-        try:
-            if resume is not None and not arguments.cfg and any(word.startswith("resume=") for word in words):
-                sweep = resume(words)
-                if sweep is None:
-                    return exit_code
-                words, flags, arguments.multirun = sweep, [*flags, "--multirun"], True
-            refuse_bad_overrides(words, arguments.multirun, config_name)
-        except (ValueError, HydraException, OmegaConfBaseException) as error:
-            return complain(error)
+        if resume is not None and not arguments.cfg and any(word.startswith("resume=") for word in words):
+            sweep = resume(words)
+            if sweep is None:
+                return
+            words, flags, arguments.multirun = sweep, [*flags, "--multirun"], True
+        refuse_bad_overrides(words, arguments.multirun, config_name)
     sys.argv[1:] = [*flags, *words]
+    utils.run_and_report = lambda func: func()  # Hydra would print a traceback of whatever is raised, and leave
     entry()
-    return exit_code
+
+
+def refuse_flags(message: str) -> NoReturn:
+    raise ValueError(f"{message} (--hydra-help shows Hydra's own flags)")
 
 
 def described_groups(config_name: str) -> str:
@@ -110,8 +127,13 @@ def complain(error: BaseException) -> int:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
     text = str(error).strip()
-    print(f"error: {text.splitlines()[0] if text else type(error).__name__}", file=sys.stderr)
+    print(f"error: {printable(text.splitlines()[0] if text else type(error).__name__)}", file=sys.stderr)
     return USER_MISTAKE
+
+
+def printable(line: str) -> str:
+    """Without what could move a terminal's cursor or fill its screen."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line[:LONGEST])
 
 
 def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
@@ -141,7 +163,7 @@ def run_job(config: DictConfig, train: Train) -> float | None:
     if resumed and not (rank() > 0 or config.resume or requeued()):
         exit_code = complain(ValueError(f"{folder} is not empty: go on with resume=, or choose another hydra.run.dir"))
         return None
-    overrides = [word for word in hydra.overrides.task if not word.startswith("resume=")]
+    overrides = [word for word in typed_words(hydra) if not word.startswith("resume=")]
     job = Job(folder, overrides, hydra.job.num if in_sweep else 0, in_sweep, resumed)
     if stored_status(folder).get("state") == "finished":
         print(f"job {folder.name}: {' '.join(overrides)}: was finished before")
@@ -152,6 +174,12 @@ def run_job(config: DictConfig, train: Train) -> float | None:
     except ValueError as error:
         exit_code = complain(error)
         return None
+
+
+def typed_words(hydra: Any) -> list[str]:
+    """The words of the command line as they were typed, with their references."""
+    words: Any = OmegaConf.to_container(hydra.overrides.task)
+    return words
 
 
 def rank() -> int:
@@ -258,7 +286,9 @@ def mistake_of_the_user(error: BaseException) -> str | None:
     """What to tell the user, or None for a failure of ours."""
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error)
-    return str(error) if isinstance(error, ValueError | Killed | OmegaConfBaseException) else None
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
+        return "not enough memory: lower data.batch_size, metrics.images or the width of the networks"
+    return str(error) if isinstance(error, ValueError | Killed | HydraException | OmegaConfBaseException) else None
 
 
 def shown(path: Path) -> str:

@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from ganforge.suggestions import suggestion
 
@@ -48,7 +48,14 @@ def refuse_bad_overrides(overrides: list[str], multirun: bool, config_name: str)
                 if override.key_or_group not in options and not override.key_or_group.startswith(("hydra.", "hydra/")):
                     refuse_unknown_key(override, known, list(options))
         for cell in cells(parsed):
-            compose(config_name, cell)
+            refuse_no_outputs(compose(config_name, cell))
+
+
+def refuse_no_outputs(config: DictConfig) -> None:
+    """Hydra would write below a folder that is called `None`, or below the root of all folders."""
+    outputs = OmegaConf.select(config, "paths.outputs")
+    if not isinstance(outputs, str) or not outputs.strip():
+        raise ValueError(f"paths.outputs={outputs} should be a folder")
 
 
 def parse(override: str) -> Override:

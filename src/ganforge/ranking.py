@@ -19,8 +19,9 @@ class Ranking(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Write down what a resumed sweep goes on with."""
-        if not any(word.startswith("resume=") for word in config.hydra.overrides.task):
-            words = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
+        words = command.typed_words(config.hydra)
+        if not any(word.startswith("resume=") for word in words):
+            words += config.hydra.overrides.hydra
             write_json(Path(config.hydra.sweep.dir) / "sweep.json", {"words": words})
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:

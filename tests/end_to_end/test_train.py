@@ -184,6 +184,10 @@ MISTAKES = {
     "range": (["images=-5"], "images=-5: the budget must be at least one image"),
     "missing file": (["data=arrays", "data.path=nope.npz"], "nope.npz: no such file"),
     "GPU": (["trainer=gpu"], "needs a CUDA GPU"),
+    "no folder for outputs": (["paths.outputs=null"], "paths.outputs=None should be a folder"),
+    "file for outputs": (["paths.outputs=/dev/null"], "error: Not a directory: "),
+    "flag": (["--foo"], "unrecognized arguments: --foo"),
+    "reference to nothing": (["seed=${nothing}"], "Interpolation key 'nothing' not found"),
     "monitor": ([*MLP, "metrics.monitor=fid"], "metrics.monitor=fid is not one of the scores"),
     "target": (["callbacks.samples._target_=os.system"], "'os.system' is not allowed"),
 }

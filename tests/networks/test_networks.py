@@ -117,3 +117,8 @@ def test_discriminators_project_onto_what_their_last_layer_sees(name: str) -> No
     phi, unconditional = seen
     rows = discriminator.projection.embedding.weight[[2, 0, 1, 2]]
     assert torch.allclose(logits, torch.diag(rows @ phi.flatten(1).T) + unconditional.flatten(), atol=1e-6)
+
+
+def test_layer_without_units_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one unit"):
+        mlp.Generator(7, 8, 1, [4, 0])

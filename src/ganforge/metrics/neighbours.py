@@ -15,6 +15,8 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
 
 def radii(x: Tensor, k: int) -> Tensor:
     """The squared distance (N,) from each point to its k-th nearest other point."""
+    if not 1 <= k < len(x):
+        raise ValueError(f"k={k} should be the number of a neighbour: 1 to {len(x) - 1} among {len(x)} images")
     blocks = []
     for start, rows in zip(range(0, len(x), BLOCK), x.split(BLOCK), strict=True):
         distances = squared_distances(rows, x)

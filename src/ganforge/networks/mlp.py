@@ -10,6 +10,8 @@ from ganforge.layers.conditioning import LabelledLatent, Projection
 
 def perceptron(sizes: list[int]) -> list[nn.Module]:
     """Linear maps between consecutive sizes, each followed by LeakyReLU(0.2)."""
+    if 0 in sizes:
+        raise ValueError(f"every layer needs at least one unit, got {sizes}")
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2, inplace=True)]

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import write_json
+from ganforge.command import typed_words
 from ganforge.search.space import refuse_bad_space, space_of
 
 FILE = "search.json"
@@ -65,7 +66,7 @@ def resumed(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
         space_of(plan.words, plan.default_space)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise ValueError(f"{folder / FILE} is not the plan of a search: {error}") from error
-    given = {word.partition("=")[0]: word for word in (*words, *HydraConfig.get().overrides.task)}
+    given = {word.partition("=")[0]: word for word in (*words, *typed_words(HydraConfig.get()))}
     for key, word in given.items():
         if key not in ("resume", *(f"search.{name}" for name in CHANGEABLE)):
             raise ValueError(f"{word}: a search goes on with its own words; only search.trials and search.jobs change")
