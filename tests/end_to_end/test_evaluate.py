@@ -37,6 +37,7 @@ def test_same_scores_as_while_training_and_the_same_line_twice(command: Command,
     assert json.loads(added[0]) == records(trained)[-1] | {"by": "evaluate"}
 
 
+@pytest.mark.slow
 def test_run_that_is_being_trained_is_scored_and_loses_nothing(command: Command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = start(run, *SMALL, "images=10_000_000")
@@ -64,6 +65,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
+@pytest.mark.slow
 def test_mistakes_end_in_one_line_and_add_nothing(command: Command, trained: Path, tmp_path: Path, case: str) -> None:
     run = shutil.copytree(trained, tmp_path / "my_run")
     words, message = MISTAKES[case]

@@ -51,6 +51,7 @@ def test_finished_run_is_exported_in_every_format_in_a_few_lines(
     assert exported.facts["scores"] == source.facts["scores"]
 
 
+@pytest.mark.slow
 def test_file_of_weights_is_exported_once_with_what_it_knows(command: Command, trained: Path, tmp_path: Path) -> None:
     words = [f"weights={trained}/generator.safetensors", "output=mine"]
     result = command(*words, script="export")
@@ -73,6 +74,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
+@pytest.mark.slow
 def test_mistakes_end_in_one_line_and_leave_nothing(command: Command, tmp_path: Path, case: str) -> None:
     arguments, message = MISTAKES[case]
     result = command(*arguments, script="export")

@@ -35,6 +35,7 @@ def test_images_are_the_same_bytes_whatever_the_count(command: Command, tmp_path
         assert image.read_bytes() == (tmp_path / "many" / "images" / image.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_own_image_is_projected_back(command: Command, tmp_path: Path) -> None:
     run_folder(tmp_path / "my_run")
     assert command("run=my_run", "count=1", "seed=9", "output=drawn", script="generate").returncode == 0

@@ -131,6 +131,7 @@ def test_without_a_whole_checkpoint_nothing_is_touched(stopped: Path) -> None:
     assert {path: path.read_bytes() for path in before if path.name != "status.json"} == before
 
 
+@pytest.mark.slow
 def test_finished_run_says_so_and_a_larger_budget_goes_on(whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(whole, run)
@@ -161,6 +162,7 @@ def test_what_would_make_it_another_run_is_refused_and_shown(stopped: Path, word
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_cadence_logger_and_hardware_may_change(stopped: Path) -> None:
     changes = ["images=6912", "log_every=256", "logger=csv", "trainer.detect_anomaly=true", "save_every=640"]
     code, _, errors = train(stopped, f"resume={stopped}", *changes)
@@ -172,6 +174,7 @@ def test_cadence_logger_and_hardware_may_change(stopped: Path) -> None:
     assert 6400 in dict(scalars(stopped)["generator/adversarial"])
 
 
+@pytest.mark.slow
 def test_latest_is_the_run_that_was_written_to_last(stopped: Path, tmp_path: Path) -> None:
     home = tmp_path / "outputs" / "train"
     for name in ("old", "new"):
@@ -198,6 +201,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(stopped: Path) -> None:
     assert "is being trained by another process" in errors
 
 
+@pytest.mark.slow
 def test_divergence_rolls_back_three_times_at_most(tmp_path: Path) -> None:
     run = tmp_path / "run"
     wild = ["trainer.on_nan=rollback", "optimizer.discriminator.lr=1e30", "loss=wgan", "constraint=none"]
@@ -210,6 +214,7 @@ def test_divergence_rolls_back_three_times_at_most(tmp_path: Path) -> None:
     assert [line["learning_rates"] for line in rollbacks] == ["times 0.5", "times 0.25", "times 0.125"]
 
 
+@pytest.mark.slow
 def test_rollback_returns_to_the_last_good_checkpoint_with_other_noise(whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     spoiled = ("ganforge.systems.gan:GANModule.training_step", 100, "nan")

@@ -107,6 +107,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
+@pytest.mark.slow
 def test_mistake_ends_in_a_line_with_nothing_left_behind(command: Command, tmp_path: Path, case: str) -> None:
     words, message = MISTAKES[case]
     (tmp_path / "used").mkdir()

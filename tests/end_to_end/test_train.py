@@ -249,6 +249,7 @@ def test_full_disk_is_a_message_and_keeps_what_was_good(tmp_path: Path) -> None:
     assert not list((run_folder(tmp_path) / "checkpoints").iterdir()), "half a checkpoint is left"
 
 
+@pytest.mark.slow
 def test_sweep_ranks_its_jobs_and_records_a_failure(command: Command, tmp_path: Path) -> None:
     result = command("-m", *MLP, "loss=hinge,lsgan", "optimizer.generator.lr=1e-3,-1")
     assert result.returncode == 1
