@@ -4,6 +4,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from ganforge.artifacts.tensors import save_generator
 from ganforge.networks import mlp
 

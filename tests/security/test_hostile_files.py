@@ -30,7 +30,7 @@ def test_checkpoint_is_not_unpickled(run: Path, marker: Path, kind: str) -> None
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("kind", mostly_slow(CHECKPOINTS, "plain pickle", "in callbacks"))
+@pytest.mark.parametrize("kind", mostly_slow(CHECKPOINTS, "in callbacks"))
 def test_run_with_a_hostile_checkpoint_is_opened_in_vain(
     commands: Commands, run: Path, marker: Path, kind: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_weights_are_refused_in_no_time(tmp_path: Path, kind: str) -> None:
     assert time.process_time() - began < 10
 
 
-@pytest.mark.parametrize("kind", mostly_slow(HEADERS, "length", "ganforge.artifacts.files.os.system"))
+@pytest.mark.parametrize("kind", mostly_slow(HEADERS, "ganforge.artifacts.files.os.system"))
 def test_weights_are_refused_by_whoever_reads_them(commands: Commands, run: Path, kind: str, tmp_path: Path) -> None:
     weights = run / "generator.safetensors"
     weights.write_bytes(HEADERS[kind]())
@@ -131,7 +131,7 @@ LINKS: dict[str, Callable[[Path], None]] = {
 LINKED = ("metrics.jsonl", "status.json", ".lock", "checkpoints/next.ckpt", ".hydra/overrides.yaml", "rollbacks.jsonl")
 
 
-@pytest.mark.parametrize("place", mostly_slow(LINKED, "metrics.jsonl", ".lock"))
+@pytest.mark.parametrize("place", mostly_slow(LINKED, "metrics.jsonl"))
 @pytest.mark.parametrize("kind", mostly_slow(LINKS, "link"))
 def test_links_and_pipes_in_a_run_are_not_followed(
     commands: Commands, run: Path, kind: str, place: str, tmp_path: Path
