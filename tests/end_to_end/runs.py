@@ -36,7 +36,7 @@ def start(folder: Path, *words: str, fault: tuple[str, int, str] | None = None, 
     )  # fmt: skip
 
 
-def finish(process: subprocess.Popen, timeout: float | None = 300) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen, timeout: float | None = 600) -> tuple[int, str, str]:
     """Exit code, output and errors; nothing of the process's session is left behind."""
     try:
         output, errors = process.communicate(timeout=timeout)
@@ -51,11 +51,11 @@ def end_session(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def train(folder: Path, *words: str, timeout: float | None = 300, **options: Any) -> tuple[int, str, str]:
+def train(folder: Path, *words: str, timeout: float | None = 600, **options: Any) -> tuple[int, str, str]:
     return finish(start(folder, *words, **options), timeout)
 
 
-def wait_for(happened: Callable[[], bool], process: subprocess.Popen, seconds: float = 120) -> None:
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert process.poll() is None, f"ended early: {process.stderr.read() if process.stderr else ''}"

@@ -32,7 +32,7 @@ GAMES = {
 def ranks(folder: Path, *words: str) -> list[dict]:
     result = subprocess.run(
         [sys.executable, "-m", "tests.end_to_end.ranks", str(folder), *EXACT, *words],
-        capture_output=True, text=True, cwd=ROOT, timeout=300,
+        capture_output=True, text=True, cwd=ROOT, timeout=600,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PROJECT_ROOT": str(ROOT)},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
