@@ -55,11 +55,14 @@ def train(folder: Path, *words: str, timeout: float | None = 600, **options: Any
     return finish(start(folder, *words, **options), timeout)
 
 
-def wait_for(happened: Callable[[], bool], process: subprocess.Popen, seconds: float = 240) -> None:
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen, seconds: float = 400) -> None:
+    """Return once it has happened; a process that ends before, or takes too long, fails and is ended."""
     deadline = time.monotonic() + seconds
     while not happened():
-        assert process.poll() is None, f"ended early: {process.stderr.read() if process.stderr else ''}"
-        assert time.monotonic() < deadline, "it took too long"
+        if process.poll() is not None or time.monotonic() > deadline:
+            end_session(process)
+            reason = process.stderr.read() if process.stderr else ""
+            raise AssertionError(f"it ended early or took more than {seconds} s: {reason}")
         time.sleep(0.01)
 
 

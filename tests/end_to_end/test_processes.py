@@ -56,7 +56,9 @@ def test_two_processes_compute_what_one_does(tmp_path: Path, game: str) -> None:
 
 def a_group(folder: Path) -> tuple[subprocess.Popen, list[int]]:
     """A run of two processes that has saved two checkpoints, and the two."""
-    process = start(folder, *SMALL, "images=1_000_000", "save_every=640", "trainer=ddp_cpu")
+    process = start(
+        folder, *SMALL, "images=1_000_000", "save_every=128", "metrics.extractor.epochs=1", "trainer=ddp_cpu"
+    )
     wait_for((folder / "checkpoints" / "previous.ckpt").exists, process)
     children = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
     members = [int(number) for number in children.stdout.split()]
