@@ -21,7 +21,7 @@ class Ranking(Callback):
         """Write down what a resumed sweep goes on with."""
         words = command.typed_words(config.hydra)
         if not any(word.startswith("resume=") for word in words):
-            words += config.hydra.overrides.hydra
+            words.extend(config.hydra.overrides.hydra)
             write_json(Path(config.hydra.sweep.dir) / "sweep.json", {"words": words})
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:

@@ -1,5 +1,7 @@
 """Shapes, ranges and the papers' details of every network."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -122,3 +124,9 @@ def test_discriminators_project_onto_what_their_last_layer_sees(name: str) -> No
 def test_layer_without_units_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one unit"):
         mlp.Generator(7, 8, 1, [4, 0])
+
+
+@pytest.mark.parametrize("network", [lambda: dcgan.Generator(7, 16, 1, width=0), lambda: dcgan.Discriminator(16, 1, -1)])
+def test_stage_without_channels_is_refused(network: Callable[[], nn.Module]) -> None:
+    with pytest.raises(ValueError, match="at least 1 channel"):
+        network()

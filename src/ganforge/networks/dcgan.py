@@ -27,6 +27,13 @@ def base_and_depth(image_size: int) -> tuple[int, int]:
     return base, depth
 
 
+def doubled(width: int, depth: int) -> list[int]:
+    """Channels from the finest stage to the coarsest; ValueError where there are none."""
+    if width < 1:
+        raise ValueError(f"width={width} should be at least 1 channel")
+    return [width * 2**stage for stage in range(depth)]
+
+
 class Generator(nn.Module):
     """latent (B, latent_dim) -> images (B, channels, image_size, image_size) in [-1, 1].
 
@@ -46,7 +53,7 @@ class Generator(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         base, depth = base_and_depth(image_size)
-        widths = [width * 2**stage for stage in reversed(range(depth))]
+        widths = doubled(width, depth)[::-1]
 
         def stage(layer: nn.Module, outputs: int) -> list[nn.Module]:
             return [layer, normalization2d(normalization, outputs), nn.ReLU(inplace=True)]
@@ -87,7 +94,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         base, depth = base_and_depth(image_size)
-        widths = [channels, *(width * 2**stage for stage in range(depth))]
+        widths = [channels, *doubled(width, depth)]
         padding = (kernel_size - 1) // 2
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
