@@ -126,7 +126,9 @@ def test_layer_without_units_is_refused() -> None:
         mlp.Generator(7, 8, 1, [4, 0])
 
 
-@pytest.mark.parametrize("network", [lambda: dcgan.Generator(7, 16, 1, width=0), lambda: dcgan.Discriminator(16, 1, -1)])
+@pytest.mark.parametrize(
+    "network", [lambda: dcgan.Generator(7, 16, 1, width=0), lambda: dcgan.Discriminator(16, 1, -1)]
+)
 def test_stage_without_channels_is_refused(network: Callable[[], nn.Module]) -> None:
     with pytest.raises(ValueError, match="at least 1 channel"):
         network()
