@@ -80,6 +80,7 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
     refuse_impossible_games(system, config.trainer.precision)
+    refuse_impossible_endings(system, config.trainer.precision)
     if described:
         load(data, config)
     trainer = build_trainer(config, first_unwritten)
@@ -184,6 +185,27 @@ def refuse_impossible_games(system: AdversarialModule, precision: str) -> None:
     if precision in ("16-true", "bf16-true"):
         raise ValueError(
             f"the penalty {per_sample[0]} needs float32 weights: use trainer.precision=bf16-mixed or 32-true"
+        )
+
+
+def refuse_impossible_endings(system: AdversarialModule, precision: str) -> None:
+    """One pass serves both players only if each fake's gradient can be told from the others', and is nowhere lost."""
+    if system.ending != "one_stage":
+        return
+    if any(isinstance(layer, _BatchNorm) for layer in system.discriminator.modules()):
+        raise ValueError(
+            "system.ending=one_stage needs each image's own gradient, which batch norm in the discriminator mixes up. "
+            "Use normalization.discriminator=layer (or instance, or none)"
+        )
+    sure = torch.tensor([-3.0, 3.0])
+    if not system.game.gradient_ratio(torch.zeros(2), sure).isfinite().all():
+        raise ValueError(
+            "system.ending=one_stage: this loss gives the discriminator no gradient for fakes that it is sure of, so "
+            "there is none to hand on to the generator. Use system.ending=shared, or another loss"
+        )
+    if precision == "16-mixed":
+        raise ValueError(
+            "system.ending=one_stage steps both players on one loss scale: use trainer.precision=bf16-mixed"
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 Critic = Callable[[Tensor], Tensor]
@@ -20,6 +21,12 @@ class Batch(NamedTuple):
         images = self.images.chunk(count)
         labels = self.labels.chunk(count) if self.labels is not None else [None] * count
         return [Batch(image, label) for image, label in zip(images, labels, strict=True)]
+
+    def to_unit_range(self, dtype: torch.dtype) -> "Batch":
+        """uint8 0..255 -> -1..1; floating-point images are in that range already."""
+        if self.images.is_floating_point():
+            return self._replace(images=self.images.to(dtype))
+        return self._replace(images=self.images.float().div_(127.5).sub_(1).to(dtype))
 
 
 class AdversarialLoss(Protocol):

@@ -71,7 +71,7 @@ class Poison(Callback):
 
 def test_last_good_checkpoint_stays_when_a_run_diverges(composed: Compose, tmp_path: Path) -> None:
     run = experiment(composed, "images=640", "evaluate_every=64", "log_every=32")
-    run.trainer.callbacks.insert(0, Poison(at=150))
+    run.trainer.callbacks.insert(0, Poison(at=128))
     with pytest.raises(Diverged, match=r"the term adversarial is nan after 160 images"):
         run.fit()
     checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)

@@ -1,11 +1,13 @@
 """The order of the data, its sharing among ranks, and the splits."""
 
+from itertools import chain, islice
+
 import pytest
 import torch
 
 from ganforge.data.digits import Digits
 from ganforge.data.mixture2d import Mixture2d, mixture
-from ganforge.data.module import RoundLoader, ShuffledStream, held_out_order, hold_out, resized, to_unit_range
+from ganforge.data.module import RoundLoader, ShuffledStream, held_out_order, hold_out, resized
 from ganforge.interfaces import Batch
 
 DESCRIBED = {
@@ -33,8 +35,8 @@ def rounds(split: Batch, count: int, **changes: object) -> list[Batch]:
         "ranks": 1,
         "flip": False,
     } | changes
-    loader = iter(RoundLoader(split, **options))
-    return [next(loader) for _ in range(count)]
+    steps = iter(RoundLoader(split, **options))
+    return list(islice(chain.from_iterable(steps), count))
 
 
 def numbers(batches: list[Batch]) -> list[int]:
@@ -56,6 +58,16 @@ def test_any_stretch_is_a_function_of_its_place(start: int) -> None:
 
 def test_loader_starts_anywhere() -> None:
     assert numbers(rounds(numbered(10), 8))[8:] == numbers(rounds(numbered(10), 6, start=8))
+
+
+@pytest.mark.parametrize(
+    ("pauses", "start", "expected"),
+    [([], 0, [8, 8, 8]), ([20], 0, [5, 5, 5]), ([10], 0, [3, 2, 3]), ([1], 0, [1, 1, 1]), ([40, 12], 24, [3, 1, 2])],
+)
+def test_a_step_ends_where_somebody_waits_for_the_clock(pauses: list[int], start: int, expected: list[int]) -> None:
+    """By hand, with rounds of 4 images: after 20, 40, 60 for a pause at every 20; after 12, 20, 32 for every 10."""
+    loader = RoundLoader(numbered(10), 4, 1, start, seed=0, rank=0, ranks=1, flip=False, pauses=pauses)
+    assert [len(step) for step in islice(loader, 3)] == expected
 
 
 def test_labels_travel_with_their_images() -> None:
@@ -103,7 +115,8 @@ def test_held_out_fraction_out_of_range_is_refused(fraction: float) -> None:
 
 
 def test_unit_range_maps_black_and_white_exactly() -> None:
-    assert to_unit_range(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+    pixels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)
+    assert Batch(pixels).to_unit_range(torch.float32).images.flatten().tolist() == [-1.0, 1.0]
 
 
 def test_resizing_keeps_the_mean_and_the_range() -> None:

@@ -16,7 +16,7 @@ import torch
 
 from .runs import SMALL, differences, end_session, finish, records, scalars, start, train, wait_for
 
-ROUNDS = 200
+ROUNDS, STEPS = 200, 50
 FAULTS = {
     "in a discriminator's turn": ("ganforge.systems.gan:GANModule.discriminator_terms", 70, "SIGKILL"),
     "in a generator's turn": ("ganforge.systems.gan:GANModule.generator_terms", 130, "SIGKILL"),
@@ -25,7 +25,7 @@ FAULTS = {
     "while a checkpoint is written": ("ganforge.artifacts.checkpoints:torch.save", 3, "SIGKILL+"),
     "before a checkpoint has its name": ("ganforge.callbacks.checkpoints:rotate", 3, "SIGKILL"),
     "after a checkpoint has its name": ("ganforge.callbacks.checkpoints:rotate", 3, "SIGKILL+"),
-    "at the last round": ("ganforge.callbacks.clock:Budget.on_train_batch_end", ROUNDS + 1, "SIGKILL"),
+    "at the last round": ("ganforge.callbacks.clock:Budget.on_train_batch_end", STEPS + 1, "SIGKILL"),
     "after the last round": ("ganforge.callbacks.curves:Curves.on_train_end", 1, "SIGKILL+"),
     "in the summary": ("ganforge.run:show_summary", 1, "SIGKILL"),
     "told to stop in a turn": ("ganforge.systems.gan:GANModule.generator_terms", 77, "SIGTERM"),
@@ -217,7 +217,7 @@ def test_divergence_rolls_back_three_times_at_most(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_rollback_returns_to_the_last_good_checkpoint_with_other_noise(whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    spoiled = ("ganforge.systems.gan:GANModule.training_step", 100, "nan")
+    spoiled = ("ganforge.systems.gan:GANModule.play_round", 100, "nan")
     code, _, errors = train(run, *SMALL, "trainer.on_nan=rollback", fault=spoiled)
     assert code == 0
     assert "Back to 2,560 images with half the learning rates (1 of 3)" in errors

@@ -1,12 +1,13 @@
 """Penalties by interval, terms by name, and what a Wasserstein critic measures."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ganforge.losses.adversarial import NonSaturating, Relativistic, Wasserstein
+from ganforge.losses.adversarial import LeastSquares, Minimax, NonSaturating, Relativistic, Wasserstein
 from ganforge.losses.game import Game
 from ganforge.regularizers.gradient_penalties import R1, R2, GradientPenalty
 
@@ -47,8 +48,26 @@ def test_penalty_is_in_float32_under_autocast() -> None:
 def test_relativistic_generator_meets_real_images_without_gradient_to_them() -> None:
     fake_logits = torch.randn(4, requires_grad=True)
     game = Game(Relativistic())
-    game.generator_terms(linear_critic, torch.ones(4, 1, 2, 2), fake_logits)["adversarial"].backward()
+    real = torch.ones(4, 1, 2, 2, requires_grad=True)
+    game.generator_terms(lambda: linear_critic(real), fake_logits)["adversarial"].backward()
     assert fake_logits.grad is not None
+    assert real.grad is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "ratio"),
+    [
+        (Wasserstein(), lambda real, fake: torch.full_like(fake, -1)),
+        (Minimax(), lambda real, fake: torch.full_like(fake, -1)),
+        (NonSaturating(), lambda real, fake: -(-fake).exp()),
+        (LeastSquares(), lambda real, fake: (fake - 1) / fake),
+        (Relativistic(), lambda real, fake: -(real - fake).exp()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_gradient_ratio_in_closed_form(loss: Any, ratio: Any) -> None:
+    real, fake = torch.randn(2, 6)
+    assert torch.allclose(Game(loss).gradient_ratio(real, fake), ratio(real, fake), rtol=1e-5)
 
 
 @pytest.mark.parametrize("turns", [0, -1])

@@ -1,4 +1,7 @@
-"""When something is due, in images seen."""
+"""When something is due, in images seen.
+
+What watches the clock has `every`: training steps end when the clock passes a multiple of it.
+"""
 
 from typing import Any
 
@@ -58,7 +61,7 @@ class Budget(Callback):
     def __init__(self, images: int) -> None:
         if images < 1:
             raise ValueError(f"images={images}: the budget must be at least one image")
-        self.images = images
+        self.images = self.every = images
 
     def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
         self.on_train_batch_end(trainer, module)

@@ -23,8 +23,7 @@ class Curves(Periodic):
         self.since = (time.perf_counter(), module.images_seen)
 
     def on_train_batch_start(self, trainer: Trainer, module: GANModule, batch: Any, batch_idx: int) -> None:
-        per_round = module.batches_per_round * trainer.datamodule.batch_size
-        module.observing = (module.images_seen + per_round) // self.every > self.last // self.every
+        module.observe_at = (self.last // self.every + 1) * self.every
 
     def due(self, trainer: Trainer, module: GANModule) -> None:
         if not trainer.is_global_zero:

@@ -1,7 +1,8 @@
 """Images that live in memory as one tensor, and the order in which a discriminator sees them."""
 
+import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,13 +13,17 @@ from torch.nn import functional as F
 from ganforge.interfaces import Batch
 from ganforge.randomness import derived_generator
 
+MOST_ROUNDS = 8
+"""In one training step."""
+
 
 class ShuffledStream:
     """An endless concatenation of permutations of `length` items; any stretch is a pure function of (seed, place)."""
 
-    def __init__(self, length: int, seed: int) -> None:
+    def __init__(self, length: int, seed: int, device: torch.device | None = None) -> None:
         self.length = length
         self.seed = seed
+        self.device = device
         self._epoch, self._permutation = -1, torch.empty(0, dtype=torch.long)
 
     def take(self, start: int, count: int) -> Tensor:
@@ -34,14 +39,16 @@ class ShuffledStream:
     def _epoch_order(self, epoch: int) -> Tensor:
         if epoch != self._epoch:
             generator = derived_generator("order", self.seed, epoch)
-            self._epoch, self._permutation = epoch, torch.randperm(self.length, generator=generator)
+            self._epoch, self._permutation = epoch, torch.randperm(self.length, generator=generator).to(self.device)
         return self._permutation
 
 
 class RoundLoader:
-    """Endless batches for one rank, each with the real images of a whole round, from a given place in the stream.
+    """Endless steps for one rank from a given place in the stream; a step is a list of rounds.
 
-    A round has `turns` global batches of `batch_size` images; this rank gets its equal share of each.
+    A round is one batch with the real images of all its turns: `turns` global batches of `batch_size` images, of each
+    of which this rank gets an equal share. A step ends where the clock passes a multiple of one of `pauses`, at which
+    somebody waits for it, and after `MOST_ROUNDS`: a framework around the training step then costs little.
     """
 
     def __init__(
@@ -54,25 +61,33 @@ class RoundLoader:
         rank: int,
         ranks: int,
         flip: bool,
+        pauses: Sequence[int] = (),
     ) -> None:
-        self.split, self.batch_size, self.turns = split, batch_size, turns
+        self.split, self.turns, self.images_per_round = split, turns, turns * batch_size
         self.start, self.seed, self.flip = start, seed, flip
         self.rank, self.ranks = rank, ranks
+        self.pauses = pauses
+        self.stream = ShuffledStream(len(split.images), seed, split.images.device)
 
-    def __iter__(self) -> Iterator[Batch]:
-        stream = ShuffledStream(len(self.split.images), self.seed)
-        images_per_round = self.turns * self.batch_size
+    def __iter__(self) -> Iterator[list[Batch]]:
         place = self.start
         while True:
-            everyone = stream.take(place, images_per_round).view(self.turns, self.ranks, -1)
-            index = everyone[:, self.rank].flatten()
-            images = self.split.images[index]
-            if self.flip:
-                generator = derived_generator("flip", self.seed, self.rank, place)
-                mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-                images = torch.where(mirrored, images.flip(-1), images)
-            yield Batch(images, self.split.labels[index] if self.split.labels is not None else None)
-            place += images_per_round
+            pause = min(((place // every + 1) * every for every in self.pauses), default=math.inf)
+            step: list[Batch] = []
+            while place < pause and len(step) < MOST_ROUNDS:
+                step.append(self._round(place))
+                place += self.images_per_round
+            yield step
+
+    def _round(self, place: int) -> Batch:
+        everyone = self.stream.take(place, self.images_per_round).view(self.turns, self.ranks, -1)
+        index = everyone[:, self.rank].flatten()
+        images, labels = self.split.images[index], self.split.labels
+        if self.flip:
+            generator = derived_generator("flip", self.seed, self.rank, place)
+            mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+            images = torch.where(mirrored.to(images.device, non_blocking=True), images.flip(-1), images)
+        return Batch(images, None if labels is None else labels[index])
 
 
 def resized(images: Tensor, size: int) -> Tensor:
@@ -146,26 +161,26 @@ class InMemoryData(LightningDataModule):
 
     def train_dataloader(self) -> RoundLoader:
         assert self.trainer is not None
-        system: Any = self.trainer.lightning_module
+        trainer: Any = self.trainer
+        system = trainer.lightning_module
         return RoundLoader(
-            self.train_split,
+            resident(self.train_split, system.device),
             self.batch_size,
             turns=system.batches_per_round,
             start=system.images_seen,
             seed=self.seed,
-            rank=self.trainer.global_rank,
-            ranks=self.trainer.world_size,
+            rank=trainer.global_rank,
+            ranks=trainer.world_size,
             flip=self.flip,
+            pauses=[callback.every for callback in trainer.callbacks if hasattr(callback, "every")],
         )
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        assert self.trainer is not None
-        return batch._replace(images=to_unit_range(batch.images).to(self.trainer.lightning_module.dtype))
 
-
-def to_unit_range(images: Tensor) -> Tensor:
-    """uint8 0..255 -> float32 -1..1; floating-point images are in that range already."""
-    return images if images.is_floating_point() else images.float().div_(127.5).sub_(1)
+def resident(split: Batch, device: torch.device) -> Batch:
+    """The images on a CUDA device if they leave at least half of its free memory, so that no batch has to travel."""
+    if device.type != "cuda" or split.images.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+        return split
+    return Batch(split.images.to(device), None if split.labels is None else split.labels.to(device))
 
 
 def held_out_order(count: int, fraction: float) -> Tensor:

@@ -1,6 +1,6 @@
 """The game that `loss=` selects: objectives, penalties, a weight constraint, and who moves how often."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -46,11 +46,21 @@ class Game:
                     terms[name] = penalty.interval * penalty(critic, full(real), full(fake))
         return terms
 
-    def generator_terms(self, critic: Critic, real: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
-        """The terms of a generator turn; the critic meets the real images only if the loss asks for them."""
+    def generator_terms(self, real_logits: Callable[[], Tensor], fake_logits: Tensor) -> dict[str, Tensor]:
+        """The terms of a generator turn; the critic meets the real images only if the loss asks for their logits."""
 
-        def real_logits() -> Tensor:
+        def without_gradient() -> Tensor:
             with torch.no_grad():
-                return full(critic(real))
+                return full(real_logits())
 
-        return {"adversarial": self.adversarial.generator(real_logits, full(fake_logits))}
+        return {"adversarial": self.adversarial.generator(without_gradient, full(fake_logits))}
+
+    def gradient_ratio(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """d generator loss / d logit over d discriminator loss / d logit for each fake (B,) (Shen et al. 2021).
+
+        Not finite where the discriminator's loss is flat, as the hinge is for fakes that it is sure of.
+        """
+        real, fake = full(real_logits.detach()), full(fake_logits.detach()).requires_grad_()
+        (discriminators,) = torch.autograd.grad(self.adversarial.discriminator(real, fake), fake)
+        (generators,) = torch.autograd.grad(self.adversarial.generator(lambda: real, fake), fake)
+        return generators / discriminators

@@ -1,9 +1,10 @@
 """Whose turn it is: the alternating optimisation that every adversarial system shares."""
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning import LightningModule
@@ -13,11 +14,21 @@ from ganforge.interfaces import Batch
 from ganforge.losses.game import Game
 from ganforge.randomness import derived_seed
 from ganforge.systems.averaging import decay, update_average
+from ganforge.systems.memory import keep_freed_memory
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+Ending = Literal["alternating", "shared", "one_stage"]
+"""How a round ends: with two turns, each with fakes of its own or both with the same, or with both players at once."""
 
 REMEMBERED = ("images_seen", "observed", "scores", "scored_at", "settled")
 """What a checkpoint holds beside the weights and the optimizers' states."""
+
+
+def seed_device(seed: int, device: torch.device) -> None:
+    """Restart the random streams that a round on `device` draws from; `torch.manual_seed` looks at all others too."""
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 @contextmanager
@@ -31,15 +42,21 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 
 class AdversarialModule(LightningModule):
-    """Two players and a clock. A training step is one round: `critic_turns` discriminator turns, one generator turn.
+    """Two players and a clock. A round is `critic_turns` discriminator turns and one generator turn.
 
     A subclass names the terms of each player. A round's batch holds the real images of all its turns, and a turn
     averages the gradients of `accumulate_grad_batches` of them. The clock is `images_seen`, real images shown to the
-    discriminator over all ranks; every random number of a round derives from (seed, rank, images_seen).
+    discriminator over all ranks; every random number of a round derives from (seed, rank, images_seen). A training
+    step is a few rounds, up to the next moment at which a callback has something to do.
 
-    `observed` holds the latest value of every term, and with `observing` also the logits and gradient norms; `scores`
-    holds the latest evaluation, of the moment `scored_at`. Callbacks read both. `stop_signal` is the signal that asked
-    for an end, `settled` whether everything that was due at this moment is done.
+    `ending` says how the last discriminator turn and the generator turn of a round share their work. `alternating`:
+    not at all (Goodfellow et al. 2014, algorithm 1). `shared`: the generator answers the same fakes that the
+    discriminator has just learnt from, so that it draws them once. `one_stage`: both players' gradients come from one
+    pass, before either has moved (Shen et al. 2021, "Training Generative Adversarial Networks in One Stage").
+
+    `observed` holds the latest value of every term, and of the round in which the clock reaches `observe_at` also the
+    logits and gradient norms; `scores` holds the latest evaluation, of the moment `scored_at`. Callbacks read both.
+    `stop_signal` is the signal that asked for an end, `settled` whether everything that was due at this moment is done.
 
     Each of `rollbacks` returns from a divergence has halved the learning rates and changed the random stream.
     """
@@ -54,6 +71,7 @@ class AdversarialModule(LightningModule):
         average_half_life: float | None = None,
         gradient_clip_val: float | None = None,
         accumulate_grad_batches: int = 1,
+        ending: Ending = "alternating",
     ) -> None:
         super().__init__()
         if average_half_life is not None and average_half_life <= 0:
@@ -72,9 +90,11 @@ class AdversarialModule(LightningModule):
         self.average_half_life = average_half_life
         self.gradient_clip_val = gradient_clip_val
         self.accumulate_grad_batches = accumulate_grad_batches
+        self.ending = ending
         self.images_seen = 0
         self.observed: dict[str, Tensor] = {}
-        self.observing = False
+        self.observing, self.observe_at = False, math.inf
+        self.keeps_fakes = False
         self.scores: dict[str, float] = {}
         self.scored_at = 0
         self.stop_signal: int | None = None
@@ -87,6 +107,10 @@ class AdversarialModule(LightningModule):
 
     def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
         raise AssertionError("a subclass names the generator's terms")
+
+    def joint_terms(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Both players' terms; the gradient of the discriminator's sum is to be each player's own in its weights."""
+        raise AssertionError("a subclass finds both players' gradients in one pass")
 
     @property
     def batches_per_round(self) -> int:
@@ -103,24 +127,40 @@ class AdversarialModule(LightningModule):
             for group in optimizer.param_groups:
                 group["lr"] = optimizer.defaults["lr"] * 0.5**self.rollbacks
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
+    def on_fit_start(self) -> None:
+        if self.device.type == "cpu":
+            keep_freed_memory()
+
+    def training_step(self, rounds: list[Batch], batch_idx: int) -> None:
+        dtype: Any = self.dtype
+        for batch in rounds:
+            if self.stop_signal is not None and self.trainer.world_size == 1:
+                return
+            self.play_round(batch.to_unit_range(dtype))
+
+    def play_round(self, batch: Batch) -> None:
         stream = (self.rollbacks,) if self.rollbacks else ()
-        torch.manual_seed(derived_seed(self.seed, self.global_rank, self.images_seen, *stream))
+        seed_device(derived_seed(self.seed, self.global_rank, self.images_seen, *stream), self.device)
         images_before = self.images_seen
-        for part in batch.chunks(self.game.critic_turns):
+        self.observing = images_before + len(batch.images) * self.trainer.world_size >= self.observe_at
+        *earlier, last = batch.chunks(self.game.critic_turns)
+        for part in earlier:
             self._discriminator_turn(part)
-            self.images_seen += len(part.images) * self.trainer.world_size
-        self._generator_turn(part)
+        if self.ending == "one_stage":
+            self._joint_turn(last)
+        else:
+            self._discriminator_turn(last, self.ending == "shared")
+            self._generator_turn(last)
         if self.average_half_life is None:
             keep = 0.0
         else:
             keep = decay(self.images_seen - images_before, self.images_seen, self.average_half_life)
         update_average(self.averaged_generator, self.generator, keep)
 
-    def _discriminator_turn(self, batch: Batch) -> None:
+    def _discriminator_turn(self, batch: Batch, keep_fakes: bool = False) -> None:
+        self.keeps_fakes = keep_fakes
         self._turn("discriminator", self.discriminator_terms, batch)
-        if self.game.constraint is not None:
-            self.game.constraint(self.discriminator)
+        self.images_seen += len(batch.images) * self.trainer.world_size
 
     def _generator_turn(self, batch: Batch) -> None:
         with frozen(self.discriminator):
@@ -128,15 +168,37 @@ class AdversarialModule(LightningModule):
 
     def _turn(self, player: str, terms_of: Callable[[Batch], dict[str, Tensor]], batch: Batch) -> None:
         """One optimizer step of `player`: strictly backward, then step, so that a loss scale belongs to one player."""
-        self._player = player
         discriminator_optimizer, generator_optimizer = self.optimizers()  # type: ignore[attr-defined]
         optimizer = generator_optimizer if player == "generator" else discriminator_optimizer
         optimizer.zero_grad()
         for part in batch.chunks(self.accumulate_grad_batches):
             terms = terms_of(part)
-            self.manual_backward(torch.stack(list(terms.values())).sum() / self.accumulate_grad_batches)
-            self.observe({f"{player}/{name}": term for name, term in terms.items()})
+            self._backward(terms)
+            self.observe_terms(player, terms)
+        self._step(player, optimizer)
+
+    def _joint_turn(self, batch: Batch) -> None:
+        """Both players' optimizer steps after one pass through both networks."""
+        optimizers = dict(zip(("discriminator", "generator"), self.optimizers(), strict=True))
+        for optimizer in optimizers.values():
+            optimizer.zero_grad()
+        for part in batch.chunks(self.accumulate_grad_batches):
+            discriminator_terms, generator_terms = self.joint_terms(part)
+            self._backward(discriminator_terms)
+            self.observe_terms("discriminator", discriminator_terms)
+            self.observe_terms("generator", generator_terms)
+        for player, optimizer in optimizers.items():
+            self._step(player, optimizer)
+        self.images_seen += len(batch.images) * self.trainer.world_size
+
+    def _backward(self, terms: dict[str, Tensor]) -> None:
+        self.manual_backward(torch.stack(list(terms.values())).sum() / self.accumulate_grad_batches)
+
+    def _step(self, player: str, optimizer: Any) -> None:
+        self._player = player
         optimizer.step()
+        if player == "discriminator" and self.game.constraint is not None:
+            self.game.constraint(self.discriminator)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clips and measures gradients here, where a loss scaler has already unscaled them."""
@@ -147,6 +209,9 @@ class AdversarialModule(LightningModule):
         self.observe({f"gradient_norm/{self._player}": norm})
         if self.gradient_clip_val is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, self.gradient_clip_val, norm)
+
+    def observe_terms(self, player: str, terms: dict[str, Tensor]) -> None:
+        self.observe({f"{player}/{name}": term for name, term in terms.items()})
 
     def observe(self, values: dict[str, Tensor]) -> None:
         """Remember the latest values, on their device, for the callbacks to fetch when they are due."""

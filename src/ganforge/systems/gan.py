@@ -21,20 +21,40 @@ class GANModule(AdversarialModule):
     def __init__(self, latent: Latent, **adversarial: Any) -> None:
         super().__init__(**adversarial)
         self.latent = latent
+        self.kept_fakes: list[Tensor] = []
 
     def discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        with torch.no_grad():
+        with torch.set_grad_enabled(self.keeps_fakes):
             fake = self._fakes(batch)
+        if self.keeps_fakes:
+            self.kept_fakes.append(fake)
+        fake = fake.detach()
         critic = self._critic(batch)
-        real_logits, fake_logits = critic(batch.images), critic(fake)
+        return self._discriminator_terms(batch, critic(batch.images), critic(fake), fake)
+
+    def _discriminator_terms(
+        self, batch: Batch, real_logits: Tensor, fake_logits: Tensor, fake: Tensor
+    ) -> dict[str, Tensor]:
         if self.observing:
             self.observe({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
         turn = self.images_seen // (len(batch.images) * self.accumulate_grad_batches * self.trainer.world_size)
-        return self.game.discriminator_terms(real_logits, fake_logits, critic, batch.images, fake, turn)
+        return self.game.discriminator_terms(
+            real_logits, fake_logits, self._critic(batch), batch.images, fake.detach(), turn
+        )
 
     def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
         critic = self._critic(batch)
-        return self.game.generator_terms(critic, batch.images, critic(self._fakes(batch)))
+        fake = self.kept_fakes.pop(0) if self.kept_fakes else self._fakes(batch)
+        return self.game.generator_terms(lambda: critic(batch.images), critic(fake))
+
+    def joint_terms(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """d discriminator loss / d fake becomes d generator loss / d fake on its way back to the generator."""
+        critic, fake = self._critic(batch), self._fakes(batch)
+        real_logits, fake_logits = critic(batch.images), critic(fake)
+        ratio = self.game.gradient_ratio(real_logits, fake_logits)
+        fake.register_hook(lambda gradient: gradient * ratio.to(gradient.dtype)[:, None, None, None])
+        generator_terms = self.game.generator_terms(lambda: real_logits, fake_logits.detach())
+        return self._discriminator_terms(batch, real_logits, fake_logits, fake), generator_terms
 
     def _fakes(self, batch: Batch) -> Tensor:
         z = self.latent.sample(len(batch.images), self.device).to(batch.images.dtype)
