@@ -15,7 +15,13 @@ from ganforge.trust import targets
 
 HYDRAS = {"_target_": str, "_partial_": bool, "_recursive_": bool, "_convert_": str}
 """What Hydra itself reads beside the arguments; positional ones would escape the check."""
-BESIDE = {"lightning.Trainer": {"on_nan": Literal["stop", "rollback"]}}
+BESIDE = {
+    "lightning.Trainer": {
+        "compile": bool,
+        "matmul_precision": Literal["highest", "high", "medium"],
+        "on_nan": Literal["stop", "rollback"],
+    }
+}
 """Keys of ours that stand among the arguments of a class."""
 
 

@@ -23,7 +23,7 @@ from ganforge.references import refuse_endless_references, resolved
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.trust import refuse_untrusted_targets
 
-OURS = ("gradient_clip_val", "accumulate_grad_batches", "on_nan")
+OURS = ("gradient_clip_val", "accumulate_grad_batches", "compile", "matmul_precision", "on_nan")
 """Keys of `trainer` that are not Lightning's business."""
 
 

@@ -33,6 +33,7 @@ CHANGEABLE = (
     "trainer.num_nodes",
     "trainer.strategy",
     "trainer.benchmark",
+    "trainer.compile",
     "trainer.detect_anomaly",
     "trainer.on_nan",
 )

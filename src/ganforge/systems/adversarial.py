@@ -72,6 +72,8 @@ class AdversarialModule(LightningModule):
         gradient_clip_val: float | None = None,
         accumulate_grad_batches: int = 1,
         ending: Ending = "alternating",
+        compiled: bool = False,
+        matmul_precision: Literal["highest", "high", "medium"] = "highest",
     ) -> None:
         super().__init__()
         if average_half_life is not None and average_half_life <= 0:
@@ -91,6 +93,8 @@ class AdversarialModule(LightningModule):
         self.gradient_clip_val = gradient_clip_val
         self.accumulate_grad_batches = accumulate_grad_batches
         self.ending = ending
+        self.compiled = compiled
+        self.matmul_precision = matmul_precision
         self.images_seen = 0
         self.observed: dict[str, Tensor] = {}
         self.observing, self.observe_at = False, math.inf
@@ -128,8 +132,12 @@ class AdversarialModule(LightningModule):
                 group["lr"] = optimizer.defaults["lr"] * 0.5**self.rollbacks
 
     def on_fit_start(self) -> None:
+        torch.set_float32_matmul_precision(self.matmul_precision)
         if self.device.type == "cpu":
             keep_freed_memory()
+        if self.compiled:
+            for player in (self.generator, self.discriminator):
+                player.compile(mode="reduce-overhead" if self.device.type == "cuda" else "default")
 
     def training_step(self, rounds: list[Batch], batch_idx: int) -> None:
         dtype: Any = self.dtype
@@ -141,6 +149,8 @@ class AdversarialModule(LightningModule):
     def play_round(self, batch: Batch) -> None:
         stream = (self.rollbacks,) if self.rollbacks else ()
         seed_device(derived_seed(self.seed, self.global_rank, self.images_seen, *stream), self.device)
+        if self.compiled:
+            torch.compiler.cudagraph_mark_step_begin()
         images_before = self.images_seen
         self.observing = images_before + len(batch.images) * self.trainer.world_size >= self.observe_at
         *earlier, last = batch.chunks(self.game.critic_turns)

@@ -38,9 +38,8 @@ class GANModule(AdversarialModule):
         if self.observing:
             self.observe({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
         turn = self.images_seen // (len(batch.images) * self.accumulate_grad_batches * self.trainer.world_size)
-        return self.game.discriminator_terms(
-            real_logits, fake_logits, self._critic(batch), batch.images, fake.detach(), turn
-        )
+        uncompiled = partial(self.discriminator.forward, label=batch.labels)  # for penalties, which differentiate twice
+        return self.game.discriminator_terms(real_logits, fake_logits, uncompiled, batch.images, fake.detach(), turn)
 
     def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
         critic = self._critic(batch)

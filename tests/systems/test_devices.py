@@ -1,0 +1,91 @@
+"""What a turn may do on a device that works ahead of the program: everything but wait for it."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from ganforge.build import Experiment, build
+from ganforge.data.module import RoundLoader
+from ganforge.interfaces import Batch
+from ganforge.overrides import groups
+
+from ..conftest import TINY
+
+Compose = Callable[..., DictConfig]
+QUICK = ["metrics=none", "logger=none", "data.image_size=16", "data.batch_size=8", "images=80"]
+META = torch.device("meta")
+"""Tensors without content: whatever asks for a value, or for a copy in main memory, fails."""
+
+
+@pytest.fixture
+def no_streams_of_such_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganforge.systems.adversarial.seed_device", lambda *_: None)
+    monkeypatch.setattr("ganforge.losses.game.torch.autocast", lambda kind, **_: nullcontext())
+
+
+def without_content(run: Experiment) -> Experiment:
+    """The system and its optimizers as `Trainer.fit` would leave them on another device."""
+    system: Any = run.system.to(META)
+    system.trainer, run.trainer.strategy._lightning_module = run.trainer, system
+    run.trainer.strategy.optimizers = system.configure_optimizers()
+    return run
+
+
+def rounds(run: Experiment) -> RoundLoader:
+    images, labels = run.data.train_split
+    system, data = run.system, run.data
+    split = Batch(images.to(META), None if labels is None else labels.to(META))
+    return RoundLoader(split, data.batch_size, system.batches_per_round, 0, 0, 0, 1, flip=True)
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize("loss", sorted(groups()["loss"]))
+@pytest.mark.parametrize("words", [[], ["system.ending=shared"], ["trainer.gradient_clip_val=1.0", "condition=class"]])
+def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: list[str]) -> None:
+    """From the choice of the images to the average of the weights, with everything observed."""
+    run = without_content(build(composed(*TINY["dcgan"], *QUICK, f"loss={loss}", *words)))
+    run.system.observe_at = 0
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert run.system.images_seen == 64 * run.system.game.critic_turns
+    assert all(value.device == META for value in run.system.observed.values())
+    assert "gradient_norm/generator" in run.system.observed
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+def test_asking_for_a_value_would_have_been_noticed(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = without_content(build(composed(*TINY["mlp"], *QUICK)))
+    monkeypatch.setattr(type(run.system), "observe", lambda self, values: [value.item() for value in values.values()])
+    with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
+        run.system.training_step(next(iter(rounds(run))), 0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("words", [["loss=r1"], ["loss=hinge"], ["loss=wgan_gp"], ["loss=r1", "system.ending=shared"]])
+def test_compiled_players_lose_as_much(composed: Compose, words: list[str]) -> None:
+    """The terms of the first ten rounds, compiled and not."""
+    losses = []
+    for compiled in ("false", "true"):
+        turns = 5 if "loss=wgan_gp" in words else 1
+        quick = [*QUICK, f"images={80 * turns}", "data.batch_size=8", f"trainer.compile={compiled}"]
+        run = build(composed(*TINY["dcgan"], *quick, *words))
+        found: list[list[float]] = []
+        observe = run.system.observe_terms
+
+        def remember(
+            player: str, terms: dict[str, Any], found: list[list[float]] = found, observe: Any = observe
+        ) -> None:
+            found.append([term.item() for term in terms.values()])
+            observe(player, terms)
+
+        run.system.observe_terms = remember
+        run.fit()
+        losses.append(found)
+    assert len(losses[0]) == len(losses[1]) == 10 * (turns + 1)
+    for eager, compiled_terms in zip(*losses, strict=True):
+        assert compiled_terms == pytest.approx(eager, rel=1e-4, abs=1e-5)
