@@ -1,0 +1,211 @@
+"""The same game played by three loops; each measurement runs in a process of its own.
+
+plain   the eager loop of every tutorial in float32: both players' gradients in the generator's turn
+tuned   the best loop we know by hand for the same mathematics: channels_last, the generator without gradient in the
+        discriminator's turn, the discriminator frozen in the generator's, images resident on the device, large
+        buffers kept by the allocator; bf16 where the case says so
+ours    `python src/train.py` as shipped: Trainer.fit with TensorBoard, CSV, average, health checks, samples
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from lightning import Callback
+
+from ganforge.build import build
+from ganforge.command import quiet
+from ganforge.systems.memory import keep_freed_memory
+
+ROOT = Path(__file__).resolve().parents[1]
+LOOPS = ("plain", "tuned", "ours")
+DCGAN = "model=dcgan model.generator.width=64 loss=non_saturating data.channels=3"
+CASES = {
+    "mlp": "model=mlp loss=non_saturating",
+    "dcgan": DCGAN,
+    "dcgan-bf16": f"{DCGAN} trainer.precision=bf16-mixed",
+    "dcgan-wgan_gp": "model=dcgan model.generator.width=64 loss=wgan_gp data.channels=3",
+    "dcgan-r1": "model=dcgan model.generator.width=64 loss=r1 data.channels=3",
+    "dcgan-r1-shared": "model=dcgan model.generator.width=64 loss=r1 data.channels=3 system.ending=shared",
+    "dcgan-r1-one_stage": "model=dcgan model.generator.width=64 loss=r1 data.channels=3 system.ending=one_stage",
+    "dcgan-r1-bf16": "model=dcgan model.generator.width=64 loss=r1 data.channels=3 trainer.precision=bf16-mixed",
+}
+"""Overrides of `python src/train.py`; `data.channels` and `data.image_size` are of the random pictures."""
+STANDARD = ("mlp", "dcgan", "dcgan-bf16", "dcgan-wgan_gp")
+WARM_UP = 0.25
+"""The share of the images that are not timed."""
+
+
+@dataclass
+class Clock:
+    """Images per second from the end of the warm-up on."""
+
+    images: int
+    cuda: bool
+    begin: tuple[float, int] = (0.0, 0)
+    end: tuple[float, int] = (0.0, 0)
+
+    def tick(self, seen: int) -> None:
+        if self.cuda and (seen >= self.images or self.end[1] <= WARM_UP * self.images):
+            torch.cuda.synchronize()
+        self.end = (time.perf_counter(), seen)
+        if seen <= WARM_UP * self.images or not self.begin[1]:
+            self.begin = self.end
+
+    @property
+    def rate(self) -> float:
+        return (self.end[1] - self.begin[1]) / (self.end[0] - self.begin[0])
+
+
+def experiment(words: str, images: int, folder: Path) -> Any:
+    """What the command line would build, on random pictures."""
+    quiet()
+    given = dict(word.split("=", 1) for word in words.split())
+    size, channels = int(given.pop("data.image_size", 32)), int(given.pop("data.channels", 1))
+    pictures = np.random.default_rng(0).integers(0, 256, (4096, size, size, channels), np.uint8)
+    np.savez(folder / "pictures.npz", images=pictures)
+    settings = ["data=arrays", f"data.path={folder}/pictures.npz", "metrics=none", f"images={images}"]
+    os.environ.setdefault("PROJECT_ROOT", str(ROOT))
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", [*settings, *(f"{key}={value}" for key, value in given.items())])
+    config.paths.run, config.paths.outputs = str(folder / "run"), str(folder)
+    return build(config)
+
+
+class Watch(Callback):
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+        self.clock.tick(module.images_seen)
+
+
+def ours(run: Any, clock: Clock) -> None:
+    run.trainer.callbacks.append(Watch(clock))
+    run.fit()
+
+
+def by_hand(run: Any, clock: Clock, turn: Callable[..., None], tuned: bool) -> None:
+    """The same system's networks, game and optimizers in a loop without a framework."""
+    system, data = run.system, run.data
+    device = torch.device("cuda" if clock.cuda else "cpu")
+    layout = torch.channels_last if tuned else torch.contiguous_format
+    if tuned and not clock.cuda:
+        keep_freed_memory()
+    for network in (system.generator, system.discriminator):
+        network.to(device, memory_format=layout).train()
+    optimizers = system.configure_optimizers()
+    images = data.train_split.images.to(device if tuned else "cpu")
+    reduced = tuned and "bf16" in str(run.trainer.precision)
+    seen = number = 0
+    while seen < clock.images:
+        for critic_turn in range(system.game.critic_turns):
+            index = torch.randint(len(images), (data.batch_size,), device=images.device)
+            real = images[index].to(device).float().div_(127.5).sub_(1)
+            with torch.autocast(device.type, torch.bfloat16, enabled=reduced, cache_enabled=False):
+                turn(system, optimizers, real, number, critic_turn == system.game.critic_turns - 1)
+            seen, number = seen + data.batch_size, number + 1
+        clock.tick(seen)
+
+
+def step(optimizer: Any, terms: dict[str, Any]) -> None:
+    optimizer.zero_grad()
+    sum(terms.values()).backward()
+    optimizer.step()
+
+
+def plain_turn(system: Any, optimizers: list[Any], real: Any, number: int, both: bool) -> None:
+    generator, discriminator, game = system.generator, system.discriminator, system.game
+    fake = generator(system.latent.sample(len(real), real.device)).detach()
+    logits = discriminator(real), discriminator(fake)
+    step(optimizers[0], game.discriminator_terms(*logits, discriminator, real, fake, number))
+    if both:
+        fake = generator(system.latent.sample(len(real), real.device))
+        step(optimizers[1], game.generator_terms(lambda: discriminator(real), discriminator(fake)))
+
+
+def tuned_turn(system: Any, optimizers: list[Any], real: Any, number: int, both: bool) -> None:
+    generator, discriminator, game = system.generator, system.discriminator, system.game
+    with torch.no_grad():
+        fake = generator(system.latent.sample(len(real), real.device))
+    logits = discriminator(real), discriminator(fake)
+    step(optimizers[0], game.discriminator_terms(*logits, discriminator, real, fake, number))
+    if both:
+        discriminator.requires_grad_(False)
+        fake = generator(system.latent.sample(len(real), real.device))
+        step(optimizers[1], game.generator_terms(lambda: discriminator(real), discriminator(fake)))
+        discriminator.requires_grad_(True)
+
+
+def measure(loop: str, words: str, images: int) -> dict[str, float]:
+    """Images per second, and MiB of main memory at the peak and before the loop (of the GPU's where there is one)."""
+    cuda = "trainer=gpu" in words
+    with tempfile.TemporaryDirectory() as home:
+        run, clock = experiment(words, images, Path(home)), Clock(images, cuda)
+        before = peak_mib(cuda=False)
+        if loop == "ours":
+            ours(run, clock)
+        else:
+            by_hand(run, clock, plain_turn if loop == "plain" else tuned_turn, loop == "tuned")
+    return {"rate": clock.rate, "peak_mib": peak_mib(cuda), "before_mib": 0.0 if cuda else before}
+
+
+def peak_mib(cuda: bool) -> float:
+    return (
+        torch.cuda.max_memory_reserved() / 2**20 if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    )
+
+
+def apart(loop: str, words: str, images: int) -> dict[str, float]:
+    """`measure` in a process of its own."""
+    command = [sys.executable, __file__, loop, str(images), *words.split()]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def interleaved(words: str, images: int, repeats: int) -> dict[str, list[dict[str, float]]]:
+    """A B C A B C ..."""
+    found: dict[str, list[dict[str, float]]] = {loop: [] for loop in LOOPS}
+    for _ in range(repeats):
+        for loop in LOOPS:
+            found[loop].append(apart(loop, words, images))
+    return found
+
+
+def quartiles(values: Iterable[float]) -> list[float]:
+    values = list(values)
+    return statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+
+
+def spread(values: Iterable[float]) -> str:
+    """The median, with the quartiles."""
+    low, middle, high = quartiles(values)
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+
+
+def options(description: str | None, images: int) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--images", type=int, default=images)
+    parser.add_argument("--json", type=Path)
+    return parser
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1], " ".join(sys.argv[3:]), int(sys.argv[2]))))
