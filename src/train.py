@@ -46,14 +46,15 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from ganforge.command import Job, main, quiet, run_job
+from ganforge.command import Job, importing, main, quiet, run_job
 
 os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
 
 def train(config: DictConfig, job: Job) -> float | None:
     """Build the experiment, train it, show what came out; returns the best monitored score."""
-    from ganforge.run import fit, show_summary
+    with importing():
+        from ganforge.run import fit, show_summary
 
     quiet()
     fit(config, job)
@@ -72,7 +73,8 @@ def entry(config: DictConfig) -> float | None:
 
 
 if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
-    import lightning  # noqa: F401  # it sets the level of its own log when it is imported
+    with importing():
+        import lightning  # noqa: F401  # it sets the level of its own log when it is imported
 
     quiet()
 elif __name__ == "__main__":

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,14 @@ def refuse_bad_overrides(overrides: list[str], multirun: bool, config_name: str)
         if override.key_or_group in options:
             refuse_unknown_options(override, options[override.key_or_group])
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        composed = lru_cache(1)(lambda *words: compose(config_name, list(words)))
         for chosen in cells([override for override in parsed if override.key_or_group in options]):
-            known = keys(compose(config_name, chosen))
+            known = keys(composed(*chosen))
             for override in parsed:
                 if override.key_or_group not in options and not override.key_or_group.startswith(("hydra.", "hydra/")):
                     refuse_unknown_key(override, known, list(options))
         for cell in cells(parsed):
-            refuse_no_outputs(compose(config_name, cell))
+            refuse_no_outputs(composed(*cell))
 
 
 def refuse_no_outputs(config: DictConfig) -> None:
