@@ -22,6 +22,11 @@ EXACT = [
 GAMES = {
     "critic turns and gradient penalty": [*TINY["mlp"], "loss=wgan_gp"],
     "accumulation, a lazy penalty": [*TINY["mlp"], "trainer.accumulate_grad_batches=2", "loss.penalties.r1.interval=2"],
+    "shared fakes, critic turns, accumulation": [
+        *TINY["mlp"], "loss=wgan_gp", "loss.critic_turns=2", "system.ending=shared",
+        "trainer.accumulate_grad_batches=2", "images=640",
+    ],
+    "one stage": [*TINY["mlp"], "loss=r1", "system.ending=one_stage"],
     "all at once": [
         *TINY["dcgan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
         "loss.critic_turns=2", "trainer.accumulate_grad_batches=2", "condition=class",
