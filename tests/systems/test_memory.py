@@ -1,0 +1,62 @@
+"""Large buffers stay with the process, and a long run holds no more of them than a short one."""
+
+import gc
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback
+from omegaconf import DictConfig
+
+from ganforge.build import build
+
+from ..conftest import TINY
+
+FAULTS = """
+import resource, torch
+from ganforge.systems.memory import keep_freed_memory
+if {keep}:
+    keep_freed_memory()
+torch.ones(2_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(50):
+    torch.ones(2_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's thresholds")
+def test_freed_buffers_are_not_returned_to_the_system() -> None:
+    """Page faults of fifty buffers of 8 MB, one after the other: two thousand each, or for the first few only."""
+    faults = {
+        keep: int(subprocess.check_output([sys.executable, "-c", FAULTS.format(keep=keep)], text=True))
+        for keep in (False, True)
+    }
+    assert faults[True] < faults[False] / 5
+
+
+class Census(Callback):
+    """The tensors alive at some moments."""
+
+    def __init__(self, *moments: int) -> None:
+        self.moments = moments
+        self.alive: list[int] = []
+
+    def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+        if module.images_seen in self.moments:
+            gc.collect()
+            self.alive.append(sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects()))
+
+
+@pytest.mark.parametrize("ending", ["alternating", "shared", "one_stage"])
+def test_no_tensor_outlives_its_round(composed: Callable[..., DictConfig], ending: str) -> None:
+    quick = ["metrics=none", "data.image_size=16", "data.batch_size=8", "images=2560", "log_every=64"]
+    run, census = build(composed(*TINY["mlp"], *quick, "loss=r1", f"system.ending={ending}")), Census(320, 2560)
+    run.trainer.callbacks.append(census)
+    run.fit()
+    early, late = census.alive
+    assert late <= early
