@@ -37,7 +37,7 @@ class FeatureMetric(Metric):
 
     @property
     def fake_features(self) -> Tensor:
-        return dim_zero_cat(self.features)
+        return self.features[0] if len(self.features) == 1 else dim_zero_cat(self.features)
 
 
 class ClassMetric(Metric):

@@ -6,16 +6,24 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
-from torch import Tensor
-from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch_fidelity.feature_extractor_inceptionv3 import (
+    URL_INCEPTION_V3,
+    BasicConv2d,
+    FeatureExtractorInceptionV3,
+)
 
 from ganforge.interfaces import Batch, Cached
 
 SHA256_PREFIX = "6726825d"
+CPU_BLOCK = 10
+"""Images at a time on a CPU, whose caches a larger block's activations would not fit."""
 
 
 class InceptionExtractor:
-    """The 2048 pooled features and 1008 unbiased logits of one forward pass, equal to torch-fidelity's.
+    """The 2048 pooled features and 1008 unbiased logits of one forward pass, equal to torch-fidelity's to 1e-6 of the
+    largest.
 
     uint8 images are resized as in TensorFlow 1, without antialiasing; gray images are repeated to RGB. `weights` is
     a file in torch-fidelity's format; without it the standard weights are downloaded once and verified.
@@ -29,7 +37,7 @@ class InceptionExtractor:
 
     def prepare(self, train: Batch, held_out: Batch, cached: Cached) -> None:
         path = self.weights or standard_weights()
-        self.network = safely_loaded(path)
+        self.network = folded(safely_loaded(path)).to(memory_format=torch.channels_last)
         with path.open("rb") as file:
             self.digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
@@ -42,9 +50,18 @@ class InceptionExtractor:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         self.network.to(images.device)
+        blocks = images.expand(-1, 3, -1, -1).split(CPU_BLOCK if images.device.type == "cpu" else len(images))
         with torch.autocast(images.device.type, enabled=False):
-            features, logits = self.network(images.expand(-1, 3, -1, -1))
-        return features, logits
+            features, logits = zip(*map(self.network, blocks), strict=True)
+        return torch.cat(features), torch.cat(logits)
+
+
+def folded(network: FeatureExtractorInceptionV3) -> FeatureExtractorInceptionV3:
+    """Batch norms in evaluation are affine and merge into the convolutions before them."""
+    for part in network.modules():
+        if isinstance(part, BasicConv2d):
+            part.conv, part.bn = fuse_conv_bn_eval(part.conv, part.bn), nn.Identity()
+    return network
 
 
 def standard_weights() -> Path:
