@@ -81,10 +81,13 @@ def test_a_set_has_full_precision_and_recall_against_itself() -> None:
     assert density_coverage(points, points)[1] == 1
 
 
-def test_fakes_that_repeat_a_neighbour_lie_on_its_rim() -> None:
-    """All but the first real point; the ball of the first still reaches exactly to one of them."""
-    real = torch.randn(80, 300)
-    assert density_coverage(real, real[1:], k=1)[1] == 1
+def test_fakes_that_repeat_the_neighbours_lie_on_the_rims(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each ball holds its centre and k neighbours, the last of them exactly on the rim, whatever the tiles round to."""
+    monkeypatch.setattr(pairs, "TILE", 384)
+    real, k = torch.randn(500, 300), 5
+    density, coverage = density_coverage(real, real[torch.randperm(500)], k)
+    assert density.item() == pytest.approx((k + 1) / k, rel=1e-3)
+    assert coverage == 1
 
 
 @pytest.mark.parametrize("k", [0, 20])

@@ -12,7 +12,8 @@ from ganforge.metrics.pairs import pairs, pairs_within
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """|x_i - y_j|^2 (N, M) in float64, where cancellation leaves a zero distance at zero to 1e-12 of the norms.
 
-    The same for (j, i) as for (i, j), so that a fake that repeats a real image lies on the ball that it defines.
+    The order of the terms gives (j, i) the rounding of (i, j): a fake that repeats a real image whose distance is
+    the radius of a ball lies on its rim, inside.
     """
     return (x.square().sum(1)[:, None] + y.square().sum(1)).addmm_(x, y.T, alpha=-2)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 TILE = 384
+"""Rows and columns of a tile at most, so that its numbers stay in a processor's cache."""
 
 
 class Tile(NamedTuple):
@@ -18,20 +19,22 @@ class Tile(NamedTuple):
 
 
 def pairs(x: Tensor, y: Tensor) -> Iterator[Tile]:
-    """Every pair of x (N, D) and y (M, D); a tile of distances stays in a processor's cache."""
-    for row in range(0, len(x), TILE):
-        yield from _tiles_of_a_row(x, y, row, 0)
+    """Every pair of x (N, D) and y (M, D)."""
+    for rows in parts(len(x)):
+        block = x[rows].double()
+        for columns in parts(len(y)):
+            yield Tile(rows, columns, block, y[columns].double())
 
 
 def pairs_within(x: Tensor) -> Iterator[Tile]:
     """The tiles of x with itself on the diagonal and above; those below are their mirror images."""
-    for row in range(0, len(x), TILE):
-        yield from _tiles_of_a_row(x, x, row, row)
+    for index, rows in enumerate(parts(len(x))):
+        block = x[rows].double()
+        for columns in parts(len(x))[index:]:
+            yield Tile(rows, columns, block, x[columns].double())
 
 
-def _tiles_of_a_row(x: Tensor, y: Tensor, row: int, first: int) -> Iterator[Tile]:
-    rows = slice(row, row + TILE)
-    left = x[rows].double()
-    for column in range(first, len(y), TILE):
-        columns = slice(column, column + TILE)
-        yield Tile(rows, columns, left, y[columns].double())
+def parts(count: int) -> list[slice]:
+    """Nearly equal parts of `count` rows: products round alike where shapes are alike, also with x and y exchanged."""
+    size = -(-count // -(-count // TILE))
+    return [slice(start, start + size) for start in range(0, count, size)]
