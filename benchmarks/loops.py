@@ -10,7 +10,6 @@ ours    `python src/train.py` as shipped: Trainer.fit with TensorBoard, CSV, ave
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -38,10 +37,9 @@ CASES = {
     "dcgan": DCGAN,
     "dcgan-bf16": f"{DCGAN} trainer.precision=bf16-mixed",
     "dcgan-wgan_gp": "model=dcgan model.generator.width=64 loss=wgan_gp data.channels=3",
+    "dcgan-alternating": f"{DCGAN} system.ending=alternating",
     "dcgan-r1": "model=dcgan model.generator.width=64 loss=r1 data.channels=3",
-    "dcgan-r1-shared": "model=dcgan model.generator.width=64 loss=r1 data.channels=3 system.ending=shared",
     "dcgan-r1-one_stage": "model=dcgan model.generator.width=64 loss=r1 data.channels=3 system.ending=one_stage",
-    "dcgan-r1-bf16": "model=dcgan model.generator.width=64 loss=r1 data.channels=3 trainer.precision=bf16-mixed",
 }
 """Overrides of `python src/train.py`; `data.channels` and `data.image_size` are of the random pictures."""
 STANDARD = ("mlp", "dcgan", "dcgan-bf16", "dcgan-wgan_gp")
@@ -139,13 +137,15 @@ def plain_turn(system: Any, optimizers: list[Any], real: Any, number: int, both:
 
 def tuned_turn(system: Any, optimizers: list[Any], real: Any, number: int, both: bool) -> None:
     generator, discriminator, game = system.generator, system.discriminator, system.game
-    with torch.no_grad():
+    shared = both and system.ending == "shared"
+    with torch.set_grad_enabled(shared):
         fake = generator(system.latent.sample(len(real), real.device))
-    logits = discriminator(real), discriminator(fake)
-    step(optimizers[0], game.discriminator_terms(*logits, discriminator, real, fake, number))
+    logits = discriminator(real), discriminator(fake.detach())
+    step(optimizers[0], game.discriminator_terms(*logits, discriminator, real, fake.detach(), number))
     if both:
         discriminator.requires_grad_(False)
-        fake = generator(system.latent.sample(len(real), real.device))
+        if not shared:
+            fake = generator(system.latent.sample(len(real), real.device))
         step(optimizers[1], game.generator_terms(lambda: discriminator(real), discriminator(fake)))
         discriminator.requires_grad_(True)
 
@@ -164,9 +164,11 @@ def measure(loop: str, words: str, images: int) -> dict[str, float]:
 
 
 def peak_mib(cuda: bool) -> float:
-    return (
-        torch.cuda.max_memory_reserved() / 2**20 if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    )
+    """Of this process alone; `ru_maxrss` begins at its parent's."""
+    if cuda:
+        return torch.cuda.max_memory_reserved() / 2**20
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 2**10
 
 
 def apart(loop: str, words: str, images: int) -> dict[str, float]:

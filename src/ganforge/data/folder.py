@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 import numpy as np
@@ -56,7 +57,8 @@ class Folder(InMemoryData):
         if np.prod(shape, dtype=np.int64) <= self.memory_gib * 2**30:
             return np.empty(shape, np.uint8)
         self.cache.mkdir(parents=True, exist_ok=True)
-        return np.memmap(self.cache / f"{self.name}.uint8", np.uint8, "w+", shape=shape)
+        with TemporaryFile(dir=self.cache) as file:
+            return np.memmap(file, np.uint8, "w+", shape=shape)
 
     def _labels(self, files: list[Path]) -> torch.Tensor | None:
         folders = [file.relative_to(self.path).parts[0] for file in files]
