@@ -37,12 +37,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's thresholds")
 def test_freed_buffers_are_not_returned_to_the_system() -> None:
-    """Page faults of turns that need 64 MB, after ten such turns: all of it again, or none."""
+    """Page faults of turns that need 64 MB, after ten such turns: all of it again, or next to none."""
     faults = {
         keep: int(subprocess.check_output([sys.executable, "-c", FAULTS.format(keep=keep)], text=True))
         for keep in (False, True)
     }
-    assert faults[True] < 1000 < faults[False]
+    assert faults[True] < faults[False] / 10
 
 
 class Census(Callback):
