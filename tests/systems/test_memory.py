@@ -19,8 +19,7 @@ from ..conftest import TINY
 FAULTS = """
 import resource, torch
 from ganforge.systems.memory import keep_freed_memory
-if {keep}:
-    keep_freed_memory()
+keep_freed_memory()
 
 
 def turns(count):
@@ -37,12 +36,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's thresholds")
 def test_freed_buffers_are_not_returned_to_the_system() -> None:
-    """Page faults of turns that need 64 MB, after ten such turns: all of it again, or next to none."""
-    faults = {
-        keep: int(subprocess.check_output([sys.executable, "-c", FAULTS.format(keep=keep)], text=True))
-        for keep in (False, True)
-    }
-    assert faults[True] < faults[False] / 10
+    """Page faults of ten turns that need 64 MB each, after ten such turns: next to none of 156,250.
+
+    Without the thresholds it is all of them, unless something else happens to lie above the buffers.
+    """
+    assert int(subprocess.check_output([sys.executable, "-c", FAULTS], text=True)) < 15_000
 
 
 class Census(Callback):
