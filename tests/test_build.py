@@ -157,3 +157,9 @@ def test_files_are_read_once(composed: Compose, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(Arrays, "load", lambda data: (reads.append(data), original(data))[1])
     build(composed(*TINY["dcgan"], "data=arrays", f"data.path={tmp_path}/x.npz", "data.batch_size=4", "metrics=none"))
     assert len(reads) == 1
+
+
+def test_compiling_without_a_compiler_is_refused(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganforge.build.shutil.which", lambda name: None)
+    with pytest.raises(ValueError, match=r"needs a C\+\+ compiler"):
+        build(composed(*TINY["mlp"], "trainer.compile=true"))

@@ -1,5 +1,6 @@
 """From a composed configuration to objects; refuses, in the user's words, what makes no sense."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from ganforge.trust import refuse_untrusted_targets
 
 OURS = ("gradient_clip_val", "accumulate_grad_batches", "compile", "matmul_precision", "on_nan")
 """Keys of `trainer` that are not Lightning's business."""
+
+COMPILERS = ("g++", "clang++", "c++")
 
 
 @dataclass
@@ -169,6 +172,8 @@ def refuse_missing_hardware(trainer: DictConfig) -> None:
         raise ValueError("this trainer needs a CUDA GPU, and PyTorch finds none here. Use trainer=cpu")
     if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
         raise ValueError("trainer=mps needs an Apple GPU, and PyTorch finds none here. Use trainer=cpu")
+    if trainer.compile and not any(map(shutil.which, COMPILERS)):
+        raise ValueError(f"trainer.compile=true needs a C++ compiler ({', '.join(COMPILERS)}), and there is none here")
     if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
         raise ValueError("trainer.precision=16-mixed needs a GPU. On the CPU use bf16-mixed or 32-true")
 
