@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -108,7 +109,9 @@ def stopped(whole: Path, tmp_path: Path) -> Path:
 def test_damaged_checkpoint_is_named_and_the_one_before_it_is_used(whole: Path, stopped: Path) -> None:
     last = stopped / "checkpoints" / "last.ckpt"
     content = bytearray(last.read_bytes())
-    content[len(content) // 2] ^= 1
+    with zipfile.ZipFile(last) as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+    content[largest.header_offset + largest.file_size // 2] ^= 1
     last.unlink()
     last.write_bytes(content)
     code, output, errors = train(stopped, f"resume={stopped}")
