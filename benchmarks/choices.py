@@ -7,9 +7,9 @@ Interleaved, one process each; the ratio of a repeat is taken within it. Their e
 
 import json
 
-from loops import apart, options, quartiles, spread
+from loops import CASES, apart
+from report import options, quartiles, spread
 
-GAME = "model=dcgan model.generator.width=64 loss=r1 data.channels=3"
 FUSED = "+optimizer.generator.fused=true +optimizer.discriminator.fused=true"
 CHOICES = {
     "alternating": "system.ending=alternating",
@@ -24,7 +24,7 @@ CHOICES = {
 def main() -> None:
     parser = options(__doc__, images=3000)
     parser.set_defaults(repeats=3)
-    parser.add_argument("--words", default=GAME, help="the game")
+    parser.add_argument("--words", default=CASES["dcgan-r1"], help="the game")
     given = parser.parse_args()
     rates: dict[str, list[float]] = {name: [] for name in CHOICES}
     for _ in range(given.repeats):

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
-from loops import CASES, ROOT, apart, options, quartiles
+from loops import CASES, ROOT, apart
 from PIL import Image
+from report import options, quartiles
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10, ImageFolder

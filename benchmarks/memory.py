@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback
-from loops import CASES, LOOPS, STANDARD, experiment, interleaved, options, quartiles
+from loops import CASES, LOOPS, STANDARD, experiment, interleaved
+from report import options, quartiles
 
 
 class Tenths(Callback):

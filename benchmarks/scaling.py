@@ -13,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from loops import Clock, Watch, experiment, options, quartiles
+from loops import Clock, Watch, experiment
+from report import options, quartiles
 
 BATCHES, SIZES = (8, 16, 32, 64, 128, 256), (16, 32, 64)
 SWEEPS = {

@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import runpy
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from report import quartiles
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = str(ROOT / "src" / "train.py")
@@ -122,10 +123,6 @@ def seconds_of(word: str) -> float:
     begin = time.time()
     subprocess.run([sys.executable, SCRIPT, word], capture_output=True)
     return time.time() - begin
-
-
-def quartiles(values: list[float]) -> list[float]:
-    return statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
 
 
 def measured(words: list[str], repeats: int) -> dict[str, dict[str, list[float]]]:

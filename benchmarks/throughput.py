@@ -8,7 +8,8 @@ The ratio of a repeat is taken within it, so that a noisy machine cancels out; s
 
 import json
 
-from loops import CASES, LOOPS, STANDARD, interleaved, options, quartiles, spread
+from loops import CASES, LOOPS, STANDARD, interleaved
+from report import options, quartiles, spread
 
 
 def main() -> None:

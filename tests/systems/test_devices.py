@@ -45,7 +45,10 @@ def rounds(run: Experiment) -> RoundLoader:
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
 @pytest.mark.parametrize("loss", sorted(groups()["loss"]))
-@pytest.mark.parametrize("words", [[], ["system.ending=shared"], ["trainer.gradient_clip_val=1.0", "condition=class"]])
+@pytest.mark.parametrize(
+    "words",
+    [["system.ending=alternating"], ["system.ending=shared"], ["trainer.gradient_clip_val=1.0", "condition=class"]],
+)
 def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: list[str]) -> None:
     """From the choice of the images to the average of the weights, with everything observed."""
     run = without_content(build(composed(*TINY["dcgan"], *QUICK, f"loss={loss}", *words)))
@@ -66,7 +69,9 @@ def test_asking_for_a_value_would_have_been_noticed(composed: Compose, monkeypat
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-@pytest.mark.parametrize("words", [["loss=r1"], ["loss=hinge"], ["loss=wgan_gp"], ["loss=r1", "system.ending=shared"]])
+@pytest.mark.parametrize(
+    "words", [["loss=r1"], ["loss=hinge"], ["loss=wgan_gp"], ["loss=r1", "system.ending=alternating"]]
+)
 def test_compiled_players_lose_as_much(composed: Compose, words: list[str]) -> None:
     """The terms of the first ten rounds, compiled and not."""
     losses = []

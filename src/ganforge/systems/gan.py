@@ -28,9 +28,8 @@ class GANModule(AdversarialModule):
             fake = self._fakes(batch)
         if self.keeps_fakes:
             self.kept_fakes.append(fake)
-        fake = fake.detach()
         critic = self._critic(batch)
-        return self._discriminator_terms(batch, critic(batch.images), critic(fake), fake)
+        return self._discriminator_terms(batch, critic(batch.images), critic(fake.detach()), fake)
 
     def _discriminator_terms(
         self, batch: Batch, real_logits: Tensor, fake_logits: Tensor, fake: Tensor
