@@ -73,12 +73,22 @@ class PretrainedGenerator(nn.Module):
         labels: Tensor | None = None,
         first: int = 0,
     ) -> Tensor:
-        """Images (count, C, H, W) in [-1, 1]; image number i of a seed is the same whatever else is asked for."""
-        return self.images_from(self.latents(count, seed, truncation, first), labels)
+        """Images (count, C, H, W) in [-1, 1]; image number i of a seed is the same whatever else is asked for.
+
+        So it is computed at one place of one block of images, whatever is asked for.
+        """
+        before = first % BLOCK
+        z = self.latents(before + count, seed, truncation, first - before)
+        if labels is not None:
+            labels = torch.cat([labels[:1].expand(before), labels])
+        return self.images_from(z, labels)[before:]
 
     @torch.no_grad()
     def images_from(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images for latents (B, latent_dim), always computed BLOCK at a time, so that rounding never depends on B."""
+        """Images for latents (B, latent_dim), always computed BLOCK at a time, so that rounding never depends on B.
+
+        It may depend on the place in the block, as some processors round the rows of a matrix product differently.
+        """
         images = []
         for start in range(0, len(z), BLOCK):
             index = torch.arange(start, start + BLOCK).clamp_max(len(z) - 1)
@@ -97,7 +107,8 @@ def from_pretrained(path: str | Path) -> PretrainedGenerator:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: rounding may depend on where a tensor begins in memory, which in a file is anywhere.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
     try:
