@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import LightningModule
+from lightning.pytorch.plugins.precision import MixedPrecision
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -213,6 +214,18 @@ def test_mixed_precision_trains_with_float32_terms(composed: Compose) -> None:
         assert math.isfinite(value.item()), name
         if not name.startswith("logits"):
             assert value.dtype == torch.float32, name
+
+
+def test_a_loss_scale_never_reaches_the_measured_and_clipped_gradients(composed: Compose) -> None:
+    runs = [experiment(composed, "images=8", "trainer.gradient_clip_val=0.5", "log_every=8") for _ in range(2)]
+    half = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=1024.0))
+    runs[1].trainer.strategy._precision_plugin = half
+    for run in runs:
+        run.fit()
+    for player in ("generator", "discriminator"):
+        norms = [run.system.observed[f"gradient_norm/{player}"].item() for run in runs]
+        assert norms[1] == pytest.approx(norms[0], rel=0.05), player
+    assert not torch.equal(weights(runs[0].system), weights(runs[1].system))
 
 
 def test_double_precision_trains(composed: Compose) -> None:

@@ -121,10 +121,13 @@ class AdversarialModule(LightningModule):
         return self.game.critic_turns * self.accumulate_grad_batches
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [
+        optimizers = [
             self.optimizer_factories["discriminator"](self.discriminator.parameters()),
             self.optimizer_factories["generator"](self.generator.parameters()),
         ]
+        for optimizer in optimizers:  # fused ones would take a loss scale away only after the gradients are clipped
+            optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+        return optimizers
 
     def on_train_start(self) -> None:
         for optimizer in self.optimizers():  # type: ignore[union-attr]
