@@ -10,6 +10,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganforge.layers.conditioning import LabelledLatent, Projection
+from ganforge.layers.convolution import FromPixel, ToPixel
 from ganforge.layers.initialization import radford_
 from ganforge.layers.normalization import Normalization, normalization2d
 
@@ -66,7 +67,7 @@ class Generator(nn.Module):
 
         bias = normalization != "batch"
         self.labelled = LabelledLatent(latent_dim, num_classes)
-        layers = stage(nn.ConvTranspose2d(self.labelled.size, widths[0], base, bias=bias), widths[0])
+        layers = stage(FromPixel(self.labelled.size, widths[0], base, bias=bias), widths[0])
         for inputs, outputs in pairwise(widths):
             layers += stage(doubling(inputs, outputs, bias), outputs)
         self.layers = nn.Sequential(*layers, doubling(widths[-1], channels, bias=True), nn.Tanh())
@@ -105,7 +106,7 @@ class Discriminator(nn.Module):
                 normalization2d(kind, outputs),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, base))
+        self.layers = nn.Sequential(*layers, ToPixel(widths[-1], 1, base))
         self.projection = None if num_classes is None else Projection(num_classes, widths[-1] * base**2)
         radford_(self)
 

@@ -4,12 +4,15 @@ import torch
 from torch import Tensor
 
 from ganforge.interfaces import Critic
+from ganforge.regularizers.double_backward import DifferentiatedTwice
 
 
 def input_gradients(critic: Critic, images: Tensor) -> Tensor:
     """d critic(x_i) / d x_i for every image, flattened to (B, C*H*W), differentiable again."""
     images = images.detach().requires_grad_()
-    (gradients,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
+    with DifferentiatedTwice():
+        logits = critic(images)
+    (gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradients.flatten(1)
 
 

@@ -1,0 +1,29 @@
+"""Convolutions between an image and a single pixel, as the matrix products that they are.
+
+Pixels come before channels in their rows, which in channels_last memory is only another view of an image.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+
+def rows(images: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, H*W*C)."""
+    return images.permute(0, 2, 3, 1).flatten(1)
+
+
+class ToPixel(nn.Conv2d):
+    """A convolution of images as large as its kernel: (B, C, k, k) -> (B, C', 1, 1)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return linear(rows(input), rows(self.weight), self.bias)[:, :, None, None]
+
+
+class FromPixel(nn.ConvTranspose2d):
+    """A transposed convolution of pixels: (B, C, 1, 1) -> (B, C', k, k)."""
+
+    def forward(self, input: Tensor, *_: Any) -> Tensor:
+        pixels = (input.flatten(1) @ rows(self.weight)).unflatten(1, (*self.kernel_size, self.out_channels))
+        return (pixels if self.bias is None else pixels + self.bias).permute(0, 3, 1, 2)
