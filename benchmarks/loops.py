@@ -1,6 +1,7 @@
 """The same game played by three loops; each measurement runs in a process of its own.
 
-plain   the eager loop of every tutorial in float32: both players' gradients in the generator's turn
+plain   the eager loop of every tutorial in float32: both players' gradients in the generator's turn, Adam as torch
+        has it, penalties by autograd's own second derivatives
 tuned   the best loop we know by hand for the mathematics of ours: channels_last, fakes shared by both turns (or drawn
         without gradient for the discriminator's), the discriminator frozen in the generator's, images resident on
         the device, large buffers kept by the allocator; bf16 where the case says so
@@ -35,12 +36,13 @@ CASES = {
     "dcgan": f"{DCGAN} loss=non_saturating",
     "dcgan-bf16": f"{DCGAN} loss=non_saturating trainer.precision=bf16-mixed",
     "dcgan-wgan_gp": f"{DCGAN} loss=wgan_gp",
+    "dcgan-wgan_gp-free": f"{DCGAN} loss=wgan_gp normalization.discriminator=none",
     "dcgan-alternating": f"{DCGAN} loss=non_saturating system.ending=alternating",
     "dcgan-r1": f"{DCGAN} loss=r1",
     "dcgan-r1-one_stage": f"{DCGAN} loss=r1 system.ending=one_stage",
 }
 """Overrides of `python src/train.py`; `data.channels` and `data.image_size` are of the random pictures."""
-STANDARD = ("mlp", "dcgan", "dcgan-bf16", "dcgan-wgan_gp")
+STANDARD = ("mlp", "dcgan", "dcgan-bf16", "dcgan-r1", "dcgan-wgan_gp", "dcgan-wgan_gp-free")
 WARM_UP = 0.25
 """The share of the images that are not timed."""
 
@@ -95,8 +97,9 @@ def ours(run: Any, clock: Clock) -> None:
 
 
 def by_hand(run: Any, clock: Clock, turn: Callable[..., None], tuned: bool) -> None:
-    """The same system's networks, game and optimizers in a loop without a framework."""
+    """The same system's networks, game and optimizers in a loop that has never heard of Lightning."""
     system, data = run.system, run.data
+    os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK")
     device = torch.device("cuda" if clock.cuda else "cpu")
     layout = torch.channels_last if tuned else torch.contiguous_format
     if tuned and not clock.cuda:
@@ -104,6 +107,10 @@ def by_hand(run: Any, clock: Clock, turn: Callable[..., None], tuned: bool) -> N
     for network in (system.generator, system.discriminator):
         network.to(device, memory_format=layout).train()
     optimizers = system.configure_optimizers()
+    if not tuned:
+        system.game.penalties = {name: textbook(penalty) for name, penalty in system.game.penalties.items()}
+        for group in [group for optimizer in optimizers for group in optimizer.param_groups]:
+            group["fused"] = None
     images = data.train_split.images.to(device if tuned else "cpu")
     reduced = tuned and "bf16" in str(run.trainer.precision)
     seen = number = 0
@@ -115,6 +122,18 @@ def by_hand(run: Any, clock: Clock, turn: Callable[..., None], tuned: bool) -> N
                 turn(system, optimizers, real, number, critic_turn == system.game.critic_turns - 1)
             seen, number = seen + data.batch_size, number + 1
         clock.tick(seen)
+
+
+def textbook(penalty: Any) -> Any:
+    """The same gradient penalty, differentiated twice as it stands."""
+
+    def value(critic: Any, real: Any, fake: Any) -> Any:
+        points = penalty.points(real, fake).detach().requires_grad_()
+        (gradients,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+        return penalty.weight * penalty.cost(gradients.flatten(1)).mean()
+
+    value.interval = penalty.interval  # type: ignore[attr-defined]
+    return value
 
 
 def step(optimizer: Any, terms: dict[str, Any]) -> None:

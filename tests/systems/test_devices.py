@@ -3,10 +3,12 @@
 import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
+from importlib import import_module
 from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import LambdaCallback
 from omegaconf import DictConfig
 
 from ganforge.build import Experiment, build
@@ -26,6 +28,7 @@ META = torch.device("meta")
 def no_streams_of_such_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganforge.systems.adversarial.seed_device", lambda *_: None)
     monkeypatch.setattr("ganforge.losses.game.torch.autocast", lambda kind, **_: nullcontext())
+    monkeypatch.setattr(import_module("torch.optim.adam"), "_device_dtype_check_for_fused", lambda *_: None)
 
 
 def without_content(run: Experiment) -> Experiment:
@@ -65,6 +68,18 @@ def test_asking_for_a_value_would_have_been_noticed(composed: Compose, monkeypat
     monkeypatch.setattr(type(run.system), "observe", lambda self, values: [value.item() for value in values.values()])
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
         run.system.training_step(next(iter(rounds(run))), 0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a driver")
+def test_no_turn_looks_for_a_driver_again(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    monkeypatch.setattr("torch.cuda._raw_device_count_nvml", lambda: looked.append(1) or 0)
+    run = build(composed(*TINY["mlp"], *QUICK))
+    run.trainer.callbacks.append(LambdaCallback(on_train_start=lambda *_: looked.clear()))
+    run.fit()
+    assert run.system.images_seen == 80
+    assert not looked
 
 
 @pytest.mark.slow

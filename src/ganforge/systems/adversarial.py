@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -138,6 +139,8 @@ class AdversarialModule(LightningModule):
         torch.set_float32_matmul_precision(self.matmul_precision)
         if self.device.type == "cpu":
             keep_freed_memory()
+        if not torch.cuda.is_available():  # or Lightning's wish has every optimizer step look for a driver again
+            os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
         if self.compiled:
             for player in (self.generator, self.discriminator):
                 player.compile(mode="reduce-overhead" if self.device.type == "cuda" else "default")
