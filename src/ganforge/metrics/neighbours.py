@@ -12,10 +12,14 @@ from ganforge.metrics.pairs import pairs, pairs_within
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """|x_i - y_j|^2 (N, M) in float64, where cancellation leaves a zero distance at zero to 1e-12 of the norms.
 
-    The order of the terms gives (j, i) the rounding of (i, j): a fake that repeats a real image whose distance is
-    the radius of a ball lies on its rim, inside.
+    The order of the terms gives (j, i) the rounding of (i, j) wherever the processor does.
     """
     return (x.square().sum(1)[:, None] + y.square().sum(1)).addmm_(x, y.T, alpha=-2)
+
+
+def rims(x: Tensor) -> Tensor:
+    """What rounding may add to squared distances from x (N, D): with it a fake that repeats a neighbour is inside."""
+    return 1e-12 * x.square().sum(1)
 
 
 def radii(x: Tensor, k: int) -> Tensor:
@@ -47,8 +51,8 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3, real_radii: Tensor 
     good_reals = torch.zeros(len(real), dtype=torch.bool, device=real.device)
     for rows, columns, x, y in pairs(real, fake):
         distances = squared_distances(x, y)
-        good_fakes[columns] |= (distances - real_radii[rows, None]).amin(0) <= 0
-        good_reals[rows] |= distances.sub_(fake_radii[columns]).amin(1) <= 0
+        good_fakes[columns] |= (distances - (real_radii[rows] + rims(x))[:, None]).amin(0) <= 0
+        good_reals[rows] |= distances.sub_(fake_radii[columns] + rims(y)).amin(1) <= 0
     return good_fakes.double().mean(), good_reals.double().mean()
 
 
@@ -57,7 +61,7 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5, real_radii: Tensor 
     real_radii = radii(real, k) if real_radii is None else real_radii
     inside = torch.zeros(len(real), dtype=torch.long, device=real.device)
     for rows, _, x, y in pairs(real, fake):
-        inside[rows] += (squared_distances(x, y) <= real_radii[rows, None]).sum(1)
+        inside[rows] += (squared_distances(x, y) <= (real_radii[rows] + rims(x))[:, None]).sum(1)
     return inside.sum().double() / (k * len(fake)), (inside > 0).double().mean()
 
 
