@@ -110,11 +110,7 @@ def by_hand(run: Any, clock: Clock, turn: Callable[..., None], tuned: bool) -> N
         network.to(device, memory_format=layout).train()
     optimizers = system.configure_optimizers()
     if not tuned:
-        system.game.penalties = {name: textbook(penalty) for name, penalty in system.game.penalties.items()}
-        for layer in [*system.generator.modules(), *system.discriminator.modules()]:
-            layer.__class__ = {ToPixel: nn.Conv2d, FromPixel: nn.ConvTranspose2d}.get(type(layer), type(layer))
-        for group in [group for optimizer in optimizers for group in optimizer.param_groups]:
-            group["fused"] = None
+        as_in_tutorials(system, optimizers)
     images = data.train_split.images.to(device if tuned else "cpu")
     reduced = tuned and "bf16" in str(run.trainer.precision)
     seen = number = 0
@@ -126,6 +122,15 @@ def by_hand(run: Any, clock: Clock, turn: Callable[..., None], tuned: bool) -> N
                 turn(system, optimizers, real, number, critic_turn == system.game.critic_turns - 1)
             seen, number = seen + data.batch_size, number + 1
         clock.tick(seen)
+
+
+def as_in_tutorials(system: Any, optimizers: list[Any]) -> None:
+    system.game.penalties = {name: textbook(penalty) for name, penalty in system.game.penalties.items()}
+    for layer in system.modules():
+        layer.__class__ = {ToPixel: nn.Conv2d, FromPixel: nn.ConvTranspose2d}.get(type(layer), type(layer))
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["fused"] = None
 
 
 def textbook(penalty: Any) -> Any:

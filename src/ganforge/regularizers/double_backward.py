@@ -46,6 +46,12 @@ def pair(value: int | Sequence[int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
+def moves(size: Sequence[int], weight: Tensor, stride: Any, padding: Any, dilation: Any, _: int) -> list[Any]:
+    """For each side of an image, how often the kernel moves on, and how many pixels it then leaves out."""
+    sides = zip(size, weight.shape[2:], stride, padding, dilation, strict=True)
+    return [divmod(n + 2 * p - d * (k - 1) - 1, s) for n, k, s, p, d in sides]
+
+
 class _InputGradient(torch.autograd.Function):
     """The convolution, whose weights learn by `path`: one that is not walked when only the image's gradient counts."""
 
@@ -59,8 +65,7 @@ class _InputGradient(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         (weight,) = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.how
-        sides = zip(ctx.size, weight.shape[2:], stride, padding, dilation, strict=True)
-        beyond = [(n + 2 * p - d * (k - 1) - 1) % s for n, k, s, p, d in sides]
+        beyond = [rest for _, rest in moves(ctx.size, weight, *ctx.how)]
         image = functional.conv_transpose2d(gradient, weight, None, stride, padding, beyond, groups, dilation)
         return gradient, image, *[None] * 6
 
@@ -72,8 +77,7 @@ class _WeightGradient(torch.autograd.Function):
     def forward(ctx: Any, image: Tensor, weight: Tensor, bias: Tensor | None, *how: Any) -> Tensor:
         ctx.save_for_backward(image, weight)
         ctx.how = how
-        sides = zip(image.shape[2:], weight.shape[2:], *how[:3], strict=True)
-        size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides]
+        size = [count + 1 for count, _ in moves(image.shape[2:], weight, *how)]
         return image.new_zeros(()).expand(len(image), len(weight), *size)
 
     @staticmethod
