@@ -11,7 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import write_json
 from ganforge.command import typed_words
+from ganforge.overrides import understood
 from ganforge.search.space import refuse_bad_space, space_of
+from ganforge.stored import LATEST, latest
 
 FILE = "search.json"
 CHANGEABLE = ("trials", "jobs")
@@ -36,7 +38,7 @@ class Plan:
 
 def plan_of(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
     """The folder and the plan of a new search, or those of the one to resume; ValueError for what makes no sense."""
-    folder, plan = resumed(config, words) if config.resume else started(config, words)
+    folder, plan = resumed(config, words) if config.resume else started(config, understood(words))
     for name, least in LEAST.items():
         value = plan.settings[name]
         if type(value) is not int or value < least:
@@ -57,6 +59,8 @@ def started(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
 
 def resumed(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
     folder = Path(config.resume).resolve()
+    if config.resume == LATEST:
+        folder = latest(Path(config.paths.outputs), "search/*")
     if not (folder / FILE).is_file():
         raise ValueError(f"{config.resume} is no folder of a search: it has no {FILE}")
     refuse_links(folder)
