@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from ganforge.interfaces import Count
 from ganforge.suggestions import suggestion
 from ganforge.trust import targets
 
@@ -38,7 +39,7 @@ def refuse_wrong_arguments(config: DictConfig, root: str = "") -> None:
             if key not in accepted:
                 raise ValueError(f"{path} has no argument {key!r}{suggestion(key, list(accepted))}")
             if not finite(node[key]):
-                raise ValueError(f"{where}={node[key]} should be a number below 2**63")
+                raise ValueError(f"{where}={node[key]} should be a finite number below 2**63")
             if not fits(node[key], accepted[key]):
                 raise ValueError(f"{where}={node[key]} should be {spelled(accepted[key])}")
 
@@ -95,7 +96,7 @@ def fits(value: Any, hint: Any) -> bool:
     if kind in (Union, types.UnionType):
         return any(fits(value, option) for option in options)
     if kind is Annotated:
-        return fits(value, options[0]) and value >= options[1]
+        return fits(value, options[0]) and (hint != Count or value >= 1)
     if OmegaConf.is_config(value):
         return config_fits(value, hint)
     if kind is Literal:
@@ -128,10 +129,9 @@ def spelled(hint: Any) -> str:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join(spelled(option) for option in get_args(hint))
-    if get_origin(hint) is Annotated:
-        return f"{spelled(get_args(hint)[0])}, at least {get_args(hint)[1]}"
     names = {
         int: "a whole number",
+        Count: "a whole number, at least 1",
         float: "a number",
         bool: "true or false",
         str: "a text",

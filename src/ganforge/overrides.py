@@ -65,13 +65,13 @@ def refuse_bad_overrides(overrides: list[str], multirun: bool, config_name: str)
         if override.key_or_group in options:
             refuse_unknown_options(override, options[override.key_or_group])
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        composed = lru_cache(1)(lambda *words: compose(config_name, list(words)))
-        for chosen in cells([override for override in parsed if override.key_or_group in options]):
-            known = keys(composed(*chosen))
+        composed = lru_cache(2)(lambda *words: compose(config_name, list(words)))
+        for cell in cells(parsed, varied={*options, "paths.outputs"}):
+            said = list(zip(cell, parsed, strict=True))
+            known = keys(composed(*(word for word, override in said if override.key_or_group in options)))
             for override in parsed:
                 if override.key_or_group not in options and not override.key_or_group.startswith(("hydra.", "hydra/")):
                     refuse_unknown_key(override, known, list(options))
-        for cell in cells(parsed, varied={*options, "paths.outputs"}):
             refuse_no_outputs(composed(*cell))
 
 

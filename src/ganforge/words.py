@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import cache
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString, Sweep
@@ -16,6 +17,7 @@ PIECE = re.compile(r"""\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|.""", re.DOTALL)
 """What is quoted or escaped, or one character."""
 
 
+@cache
 def parse(word: str) -> Override:
     try:
         return OverridesParser.create().parse_override(word)

@@ -11,7 +11,6 @@ from omegaconf import DictConfig, OmegaConf
 from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import write_json
 from ganforge.command import typed_words
-from ganforge.overrides import understood
 from ganforge.search.space import refuse_bad_space, space_of
 from ganforge.stored import LATEST, latest
 
@@ -38,7 +37,7 @@ class Plan:
 
 def plan_of(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
     """The folder and the plan of a new search, or those of the one to resume; ValueError for what makes no sense."""
-    folder, plan = resumed(config, words) if config.resume else started(config, understood(words))
+    folder, plan = resumed(config, words) if config.resume else started(config, words)
     for name, least in LEAST.items():
         value = plan.settings[name]
         if type(value) is not int or value < least:

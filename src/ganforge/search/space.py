@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from ganforge.overrides import cells, conf_folder, groups, refuse_bad_overrides, refuse_impossible_sweeps
+from ganforge.overrides import cells, conf_folder, groups, refuse_bad_overrides, refuse_impossible_sweeps, understood
 from ganforge.words import parse
 
 MOST = 10_000
@@ -32,11 +32,11 @@ class Space:
 
 def space_of(words: list[str], default: list[str]) -> Space:
     """What `words` leave open, or where they name one value each, those of `default` that they do not set."""
-    overrides = [parse(word) for word in words]
+    overrides = [parse(word) for word in understood(words)]
     fixed = [override for override in overrides if not override.is_sweep_override()]
     taken = {override.key_or_group for override in fixed}
     searched = [override for override in overrides if override.is_sweep_override()]
-    searched = searched or [o for o in map(parse, default) if o.key_or_group not in taken]
+    searched = searched or [o for o in map(parse, understood(default)) if o.key_or_group not in taken]
     if not searched:
         raise ValueError("nothing is left to search: name several values, as in loss=hinge,lsgan")
     for override in (*fixed, *searched):
