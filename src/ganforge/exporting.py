@@ -84,6 +84,8 @@ def published(source: Path) -> PretrainedGenerator:
         measured = evaluation(source / "metrics.jsonl", known) or facts
         if "stamp" in measured:
             known |= {"real": measured["real"], "stamp": public_stamp(measured["stamp"], config["data"]["_target_"])}
+        if not all(isinstance(images, int) for images in (public["images"], known["images_seen"])):
+            raise TypeError("images is not a number")
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{source} does not say how its generator was trained: {error!r}") from error
     return PretrainedGenerator(generator.network, generator.latent, public, known)

@@ -43,6 +43,8 @@ class Request:
 def requested(config: DictConfig) -> Request:
     """The request that a configuration makes; ValueError names a key whose value makes no sense."""
     values = OmegaConf.masked_copy(config, [field.name for field in fields(Request)])
+    if isinstance(values.labels, int):
+        values.labels = [values.labels]
     try:
         request = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Request), values))
     except ValidationError as error:

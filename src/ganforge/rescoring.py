@@ -15,7 +15,7 @@ from torch import Tensor
 from ganforge.arguments import fits, refuse_wrong_arguments, spelled
 from ganforge.artifacts.checkpoints import Checkpoint, load_whole, newest
 from ganforge.artifacts.records import append_line
-from ganforge.build import OURS, create, load, refuse_foreign_metrics, refuse_missing_labels
+from ganforge.build import OURS, create, has_scores, load, refuse_foreign_metrics, refuse_missing_labels
 from ganforge.command import shown
 from ganforge.comparison.runs import printable, read_evaluations
 from ganforge.data.module import InMemoryData
@@ -101,7 +101,7 @@ def run_config(request: Request, config: DictConfig) -> DictConfig:
     run.data.update(stated(config.data))
     if "metrics" in config:
         run.metrics = OmegaConf.to_container(config.metrics)  # its references are to the run, so they stay
-    if run.metrics.extractor is None:
+    if not has_scores(run):
         raise ValueError("there is nothing to score with metrics=none: choose metrics=classifier, inception or mixture")
     run.metrics.update(stated({"images": request.images, "seed": request.seed, "sample_from": request.weights}))
     return run

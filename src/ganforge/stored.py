@@ -11,8 +11,27 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import read_yaml
-from ganforge.overrides import parse
 from ganforge.references import leads_outside, refuse_endless_references
+from ganforge.words import parse
+
+LATEST = "latest"
+"""In place of a folder: the one that was written to last."""
+RUNS = ("train/*", "sweep/*/*")
+WRITTEN = (".hydra/config.yaml", "status.json", "sweep.json", "search.json")
+"""Files that say when a run, a sweep or a search began, or ended."""
+
+
+def latest(outputs: Path, *patterns: str) -> Path:
+    """The folder below `outputs`, of those that the patterns find, that was written to last."""
+    moments = {
+        folder: max(times)
+        for pattern in patterns
+        for folder in outputs.glob(pattern)
+        if (times := [(folder / name).stat().st_mtime for name in WRITTEN if (folder / name).exists()])
+    }
+    if not moments:
+        raise ValueError(f"{LATEST}: there is no run in {outputs}")
+    return max(moments, key=lambda folder: moments[folder]).resolve()
 
 
 def stored_words(folder: Path) -> list[str]:

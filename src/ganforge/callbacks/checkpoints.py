@@ -12,6 +12,7 @@ from ganforge.artifacts.tensors import save_generator
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
 from ganforge.faults import Diverged, Stopped
+from ganforge.interfaces import Count
 from ganforge.systems.gan import GANModule
 
 
@@ -24,7 +25,7 @@ class Checkpoints(Periodic):
 
     def __init__(
         self,
-        every: int,
+        every: Count,
         run_folder: str,
         monitor: str | None,
         mode: Literal["min", "max"],

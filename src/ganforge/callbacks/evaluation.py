@@ -10,6 +10,7 @@ from ganforge.artifacts.records import append_line
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.interruption import stop_if_told
 from ganforge.evaluation import Evaluator
+from ganforge.interfaces import Count
 from ganforge.metrics.features import Features
 from ganforge.systems.gan import GANModule
 
@@ -20,7 +21,7 @@ class Evaluation(Periodic):
     A run that is told to stop does not wait for the end of an evaluation: it makes up for it when it is resumed.
     """
 
-    def __init__(self, every: int, evaluator: Evaluator, run_folder: str) -> None:
+    def __init__(self, every: Count, evaluator: Evaluator, run_folder: str) -> None:
         super().__init__(every)
         self.evaluator = evaluator
         self.records = Path(run_folder) / "metrics.jsonl"

@@ -35,6 +35,8 @@ class Folder(InMemoryData):
         super().__init__(image_size=image_size, channels=channels, **described)
         self.shape = (channels, image_size, image_size)
         self.path = Path(path)
+        if memory_gib < 0:
+            raise ValueError(f"data.memory_gib must not be negative, got {memory_gib}")
         self.held_out, self.memory_gib, self.cache = held_out, memory_gib, Path(cache)
         self.name = self.path.name
         self.split_name = f"held out {held_out:g} of folder {self.name}"

@@ -145,8 +145,6 @@ class InMemoryData(LightningDataModule):
                 f"data.batch_size={self.batch_size} is larger than the training data: {self.name} has "
                 f"{len(images)} images"
             )
-        if len(self.held_out_split.images) < 2:
-            raise ValueError(f"{self.name} has too few images to hold any out for the scores")
         labels = self.train_split.labels
         self._describe("channels", images.shape[1])
         self._describe("image_size", images.shape[-1])
