@@ -37,7 +37,7 @@ ALLOWED = {
     "ranking": {"artifacts", "command"},
     "resume": {"artifacts", "command", "overrides", "references", "stored"},
     "run": {"artifacts", "build", "command", "ranking", "references", "stored"},
-    "stamps": {"comparison"},
+    "stamps": {"artifacts", "comparison"},
     "rescoring": {
         "arguments",
         "artifacts",

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from ganforge.artifacts.evaluations import RECORDS
 from ganforge.artifacts.files import replacing
 from ganforge.artifacts.images import grid, save_png
 from ganforge.artifacts.records import read_lines, write_json
@@ -81,7 +82,7 @@ def published(source: Path) -> PretrainedGenerator:
             **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
         }
         known = {"images_seen": facts["images_seen"], "scores": facts["scores"]}
-        measured = evaluation(source / "metrics.jsonl", known) or facts
+        measured = evaluation(source / RECORDS, known) or facts
         if "stamp" in measured:
             known |= {"real": measured["real"], "stamp": public_stamp(measured["stamp"], config["data"]["_target_"])}
     except (LookupError, TypeError, AttributeError) as error:

@@ -11,10 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.files import refuse_links
+from ganforge.artifacts.records import leaves
 from ganforge.command import Job, Train, perform, shown
 from ganforge.overrides import conf_folder, parse, refuse_bad_overrides
 from ganforge.references import leads_outside
-from ganforge.stored import is_for_hydra, leaves, stored_config, stored_status, stored_words
+from ganforge.stored import is_for_hydra, stored_config, stored_status, stored_words
 
 CHANGEABLE = (
     "images",

@@ -124,9 +124,7 @@ def two_groups(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimize
     return torch.optim.Adam([{"params": [first], "lr": 0.25}, {"params": others}], lr=0.5)
 
 
-def test_parameter_groups_keep_rates_of_their_own_and_a_rollback_halves_each(
-    composed: Compose, tmp_path: Path
-) -> None:
+def test_parameter_groups_keep_rates_of_their_own_and_a_rollback_halves_each(composed: Compose, tmp_path: Path) -> None:
     """A checkpoint brings the rates that it was saved with, which neither count twice nor instead of the others."""
     rates = {0: [0.25, 0.5], 2: [0.0625, 0.125]}
     checkpoint = None

@@ -1,6 +1,7 @@
 """Convolutions between an image and a single pixel, as the matrix products that they are.
 
-They have no stride, padding, dilation or groups: the kernel covers the image once. Pixels come before channels in their rows, which in channels_last memory is only another view of an image.
+They have no stride, padding, dilation or groups: the kernel covers the image once. Pixels come before channels in their
+rows, which in channels_last memory is only another view of an image.
 """
 
 from torch import Tensor, nn

@@ -136,7 +136,7 @@ class AdversarialModule(LightningModule):
 
     def on_train_start(self) -> None:
         """A checkpoint brings the rates of its own time; those of the configuration count, and what has diverged."""
-        for optimizer, rates in zip(self.optimizers(), self.learning_rates, strict=True):  # type: ignore[arg-type]
+        for optimizer, rates in zip(self.optimizers(), self.learning_rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * 0.5**self.rollbacks
 
