@@ -229,7 +229,9 @@ def refuse_unused_labels(system: AdversarialModule, config: DictConfig, data: In
     if not config.condition.labels:
         return
     if data.num_classes is None:
-        raise ValueError(f"condition=class needs class labels, and {data.name} has none. Leave condition= out")
+        raise ValueError(
+            f"condition=class needs class labels, and {data.name} has none{data.why_unlabelled}. Leave condition= out"
+        )
     for player in ("generator", "discriminator"):
         if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
             raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
@@ -239,7 +241,8 @@ def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
     extractor = config.metrics.extractor
     if extractor is not None and get_object(extractor._target_).needs_labels and data.num_classes is None:
         raise ValueError(
-            f"metrics=classifier needs class labels, and {data.name} has none. Use metrics=inception or metrics=none"
+            f"metrics=classifier needs class labels, and {data.name} has none{data.why_unlabelled}. "
+            "Use metrics=inception or metrics=none"
         )
 
 
