@@ -60,7 +60,8 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
     except (ValueError, OSError, MemoryError, OmegaConfBaseException):
         raise
     except Exception as error:  # a part was given what no signature speaks of
-        raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {reason}") from error
 
 
 def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> Experiment:
@@ -107,7 +108,8 @@ def create(node: DictConfig, where: str, **more: Any) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, ValueError):
             raise ValueError(str(cause)) from error
-        raise ValueError(f"{where} cannot be built: {cause}") from error
+        reason = str(cause).partition("\n")[0]
+        raise ValueError(f"{where} cannot be built: {reason}") from error
 
 
 def create_as(kind: type, node: DictConfig, where: str, **more: Any) -> Any:

@@ -145,8 +145,7 @@ def quiet_writer(arguments: threading.ExceptHookArgs) -> None:
 def complain(error: BaseException) -> int:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
-    text = str(error).strip()
-    print(f"error: {printable(text.splitlines()[0] if text else type(error).__name__)}", file=sys.stderr)
+    print(f"error: {printable(str(error).strip() or type(error).__name__)}", file=sys.stderr)
     return USER_MISTAKE
 
 
@@ -308,7 +307,11 @@ def mistake_of_the_user(error: BaseException) -> str | None:
         return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
         return "not enough memory: lower data.batch_size, metrics.images or the width of the networks"
-    return str(error) if isinstance(error, ValueError | Killed | HydraException | OmegaConfBaseException) else None
+    if isinstance(
+        error, HydraException | OmegaConfBaseException
+    ):  # whose first line says it, where a file name has none
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return str(error) if isinstance(error, ValueError | Killed) else None
 
 
 def shown(path: Path) -> str:
