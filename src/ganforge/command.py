@@ -29,7 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganforge.artifacts.records import write_json
 from ganforge.faults import Killed, Stopped
 from ganforge.overrides import conf_folder, groups, refuse_bad_overrides
-from ganforge.signals import forwarding_signals, handled_by, unwind_at_signals
+from ganforge.signals import forwarding_signals, handled_by
 from ganforge.stored import stored_config, stored_status
 
 LONGEST = 1000
@@ -155,14 +155,14 @@ def printable(line: str) -> str:
 
 
 def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
-    """Run an entry point that starts no training; mistakes end in a line, and no signal leaves half a folder."""
+    """Run an entry point that starts no training; mistakes end in a line."""
     global exit_code
-    unwind_at_signals()
     try:
-        question(config)
-    except KeyboardInterrupt:
+        with forwarding_signals():
+            question(config)
+    except SystemExit as end:
         print("interrupted", file=sys.stderr)
-        exit_code = INTERRUPTED
+        exit_code = int(str(end.code))
     except Exception as error:
         message = mistake_of_the_user(error)
         if message is None:

@@ -36,13 +36,6 @@ def forwarding_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def unwind_at_signals() -> None:
-    """From now on signals end this process as Ctrl-C does, by an exception; those that are ignored stay so."""
-    for number in HANDLED:
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
-
-
 def handled_by(number: int) -> Callable[[int, FrameType | None], None] | None:
     """The handler that somebody else, such as submitit, has for a signal."""
     handler = signal.getsignal(number)

@@ -1,5 +1,6 @@
 """The trials of a search, from what the earlier ones say to what is told to Optuna."""
 
+import signal
 import sys
 import time
 from contextlib import closing
@@ -27,9 +28,10 @@ HOPELESS = 3
 
 
 def run(config: DictConfig, words: list[str]) -> None:
-    """Run a search to its end and show what it found."""
+    """Run a search to its end and show what it found; SIGTERM ends it as Ctrl-C does."""
     command.quiet()
     folder, plan = plan_of(config, words)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder) as lock:
         plan.save(folder)
