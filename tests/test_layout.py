@@ -38,7 +38,7 @@ ALLOWED = {
     "ranking": {"artifacts", "command"},
     "resume": {"artifacts", "command", "overrides", "references", "stored", "words"},
     "run": {"artifacts", "build", "command", "ranking", "references", "stored"},
-    "stamps": {"comparison"},
+    "stamps": {"artifacts", "comparison"},
     "rescoring": {
         "arguments",
         "artifacts",

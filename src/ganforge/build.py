@@ -60,7 +60,8 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
     except (ValueError, OSError, MemoryError, OmegaConfBaseException):
         raise
     except Exception as error:  # a part was given what no signature speaks of
-        raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {reason}") from error
 
 
 def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> Experiment:
@@ -107,7 +108,8 @@ def create(node: DictConfig, where: str, **more: Any) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, ValueError):
             raise ValueError(str(cause)) from error
-        raise ValueError(f"{where} cannot be built: {cause}") from error
+        reason = str(cause).partition("\n")[0]
+        raise ValueError(f"{where} cannot be built: {reason}") from error
 
 
 def create_as(kind: type, node: DictConfig, where: str, **more: Any) -> Any:
@@ -246,7 +248,9 @@ def refuse_unused_labels(system: AdversarialModule, config: DictConfig, data: In
     if not config.condition.labels:
         return
     if data.num_classes is None:
-        raise ValueError(f"condition=class needs class labels, and {data.name} has none. Leave condition= out")
+        raise ValueError(
+            f"condition=class needs class labels, and {data.name} has none{data.why_unlabelled}. Leave condition= out"
+        )
     for player in ("generator", "discriminator"):
         if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
             raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
@@ -255,7 +259,8 @@ def refuse_unused_labels(system: AdversarialModule, config: DictConfig, data: In
 def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
     if data.num_classes is None and has_scores(config) and get_object(config.metrics.extractor._target_).needs_labels:
         raise ValueError(
-            f"metrics=classifier needs class labels, and {data.name} has none. Use metrics=inception or metrics=none"
+            f"metrics=classifier needs class labels, and {data.name} has none{data.why_unlabelled}. "
+            "Use metrics=inception or metrics=none"
         )
 
 

@@ -156,8 +156,7 @@ def quiet_writer(arguments: threading.ExceptHookArgs) -> None:
 def complain(error: BaseException) -> int:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
-    text = str(error).strip()
-    print(f"error: {printable(text.splitlines()[0] if text else type(error).__name__)}", file=sys.stderr)
+    print(f"error: {printable(str(error).strip() or type(error).__name__)}", file=sys.stderr)
     return USER_MISTAKE
 
 
@@ -172,10 +171,11 @@ def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
     try:
         if config.get("run") == LATEST:
             config.run = shown(latest(Path(config.paths.outputs), *RUNS))
-        question(config)
-    except KeyboardInterrupt:
+        with forwarding_signals():
+            question(config)
+    except SystemExit as end:
         print("interrupted", file=sys.stderr)
-        exit_code = INTERRUPTED
+        exit_code = int(str(end.code))
     except Exception as error:
         message = mistake_of_the_user(error)
         if message is None:
@@ -323,7 +323,9 @@ def mistake_of_the_user(error: BaseException) -> str | None:
             "not enough memory: lower what is largest of data.image_size, data.batch_size, metrics.images, "
             "model.latent.dim and the width of the networks"
         )
-    return str(error) if isinstance(error, ValueError | Killed | HydraException | OmegaConfBaseException) else None
+    if isinstance(error, HydraException | OmegaConfBaseException):  # their first line says it, the others are advice
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return str(error) if isinstance(error, ValueError | Killed) else None
 
 
 def shown(path: Path) -> str:

@@ -22,7 +22,7 @@ from ganforge.data.module import InMemoryData
 from ganforge.evaluation import BLOCK, Evaluator
 from ganforge.pretrained import from_pretrained
 from ganforge.run import score_table, warn
-from ganforge.stamps import RECORDS, best, differences, equally_stamped, last, scored
+from ganforge.stamps import RECORDS, best, comparable_to, differences, last, scored
 from ganforge.stored import stored_config
 from ganforge.systems.gan import GANModule
 from ganforge.trust import refuse_untrusted_targets
@@ -69,7 +69,7 @@ def rescore(request: Request, config: DictConfig) -> None:
     stamp = printable(evaluator.stamp)
     beside, unequal = while_training(request.run, weights.images_seen, stamp)
     if request.against is not None:
-        equal = equally_stamped(others, stamp, request.against)
+        equal = comparable_to(others, stamp, request.against)
         rival = last(equal) if request.checkpoint == "last" else best(equal, run.metrics.monitor, run.metrics.mode)
         beside[f"{request.against.resolve().name}, {rival.images_seen:,}"] = rival.scores
     fakes = evaluator.features(watched(evaluator.fakes(system), request.images, console))

@@ -11,10 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.files import refuse_links
+from ganforge.artifacts.records import leaves
 from ganforge.command import Job, Train, perform, shown
 from ganforge.overrides import conf_folder, refuse_bad_overrides
 from ganforge.references import leads_outside
-from ganforge.stored import LATEST, is_for_hydra, latest, leaves, stored_config, stored_status, stored_words
+from ganforge.stored import LATEST, is_for_hydra, latest, stored_config, stored_status, stored_words
 from ganforge.words import parse, quoted
 
 CHANGEABLE = (

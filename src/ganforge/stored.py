@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.files import refuse_links
-from ganforge.artifacts.records import read_yaml
+from ganforge.artifacts.records import leaves, read_yaml
 from ganforge.references import leads_outside, refuse_endless_references
 from ganforge.words import parse
 
@@ -79,12 +78,3 @@ def stored_status(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return status if isinstance(status, dict) else {}
-
-
-def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value below mappings with its dotted path; a list is one value."""
-    if not isinstance(node, dict) or not node:
-        yield path, node
-        return
-    for key, value in node.items():
-        yield from leaves(value, f"{path}.{key}" if path else str(key))

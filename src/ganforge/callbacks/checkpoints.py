@@ -8,6 +8,7 @@ from typing import Any, Literal
 from lightning import Trainer
 
 from ganforge.artifacts.checkpoints import rotate
+from ganforge.artifacts.evaluations import order
 from ganforge.artifacts.tensors import save_generator
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
@@ -90,9 +91,9 @@ class Checkpoints(Periodic):
         if self.monitor is not None:
             if module.scored_at != module.images_seen:
                 return False
-            cost = module.scores[self.monitor] if self.mode == "min" else -module.scores[self.monitor]
-            if not cost < self.best:
+            candidate = order(module.scores[self.monitor], self.mode)
+            if not candidate < (False, self.best):
                 return False
-            self.best = cost
+            _, self.best = candidate
         self.best_at = module.images_seen
         return True

@@ -6,6 +6,7 @@ from pathlib import Path
 from lightning import Trainer
 from torch import Tensor
 
+from ganforge.artifacts.evaluations import RECORDS
 from ganforge.artifacts.records import append_line
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.interruption import stop_if_told
@@ -24,7 +25,7 @@ class Evaluation(Periodic):
     def __init__(self, every: Count, evaluator: Evaluator, run_folder: str) -> None:
         super().__init__(every)
         self.evaluator = evaluator
-        self.records = Path(run_folder) / "metrics.jsonl"
+        self.records = Path(run_folder) / RECORDS
 
     def on_fit_start(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero:
