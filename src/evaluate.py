@@ -19,7 +19,8 @@ Examples:
 
 The scores are added to the run's metrics.jsonl, with the stamp that says what
 they measured. Scores with unequal stamps are never shown beside one another.
-The same line gives the same scores, bit for bit.
+The same line gives the same scores, bit for bit. run=latest is the run that
+was written to last.
 
 All keys and their values: python src/evaluate.py --cfg job
 """

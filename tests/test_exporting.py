@@ -251,6 +251,15 @@ def test_records_that_ganforge_did_not_write_are_named(run: Run, tmp_path: Path)
         export(source, [], tmp_path / "out")
 
 
+def test_weights_with_a_text_for_a_number_are_refused(run: Run, tmp_path: Path) -> None:
+    source = run(*TINY["mlp"])
+    generator = from_pretrained(source)
+    config = generator.config | {"images": "many"}
+    save_generator(source / "generator.safetensors", generator.network, config, generator.facts)
+    with pytest.raises(ValueError, match=r"does not say how its generator was trained: .*images is not a number"):
+        export(source, [], tmp_path / "out")
+
+
 @pytest.mark.parametrize("missing", ["data", "loss"])
 def test_weights_that_do_not_say_how_they_were_trained_are_refused(run: Run, tmp_path: Path, missing: str) -> None:
     source = run(*TINY["mlp"])

@@ -80,7 +80,7 @@ def run_line(entry: Callable[[], None], config_name: str, help_text: str, resume
     if arguments.help:
         print(help_text.format(groups=described_groups(config_name)).strip())
         return
-    warnings.filterwarnings("ignore")  # Hydra warns of what it then raises
+    quiet_warnings()
     words = [] if arguments.hydra_help else understood(arguments.overrides)
     if not (arguments.hydra_help or arguments.info is not None or arguments.shell_completion):
         if resume is not None and not arguments.cfg and any(map(asks_to_go_on, words)):
@@ -142,9 +142,15 @@ def quiet() -> None:
     """Silence what libraries say about choices that are not the user's."""
     for name in ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore")
+    quiet_warnings()
     threading.excepthook = quiet_writer
     os.environ |= {"PYTHONWARNINGS": "ignore", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+
+
+def quiet_warnings() -> None:
+    """Of all warnings those remain, as errors, with which Hydra passes over a mistake or a failure of a callback."""
+    warnings.filterwarnings("ignore")
+    warnings.filterwarnings("error", "provider=.* is not available|Callback .* raised", UserWarning)
 
 
 def quiet_writer(arguments: threading.ExceptHookArgs) -> None:
@@ -316,6 +322,8 @@ def clean_up(job: Job, outputs: str, status: dict[str, Any]) -> None:
 
 def mistake_of_the_user(error: BaseException) -> str | None:
     """What to tell the user, or None for a failure of ours."""
+    if isinstance(error, UserWarning):  # Hydra's, about what a callback has raised, or about a folder
+        return mistake_of_the_user(error.__context__) if error.__context__ else str(error)
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
