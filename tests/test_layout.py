@@ -38,6 +38,7 @@ ALLOWED = {
     "resume": {"artifacts", "command", "overrides", "references", "stored"},
     "run": {"artifacts", "build", "command", "ranking", "references", "stored"},
     "stamps": {"artifacts", "comparison"},
+    "fakes": {"artifacts", "data", "metrics"},
     "rescoring": {
         "arguments",
         "artifacts",
@@ -46,6 +47,7 @@ ALLOWED = {
         "comparison",
         "data",
         "evaluation",
+        "fakes",
         "pretrained",
         "run",
         "stamps",
