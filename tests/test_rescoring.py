@@ -22,9 +22,10 @@ from ganforge.artifacts.images import save_png
 from ganforge.artifacts.records import read_lines
 from ganforge.command import Job
 from ganforge.ranking import best_evaluation, training_lines
-from ganforge.rescoring import evaluator_of, requested, rescore, run_config, stored_weights, system_with
+from ganforge.rescoring import evaluator_of, requested, rescore, run_config
 from ganforge.run import fit
 from ganforge.stamps import records_of
+from ganforge.weights import stored_weights, system_with
 
 from .conftest import ROOT, TINY
 
@@ -285,7 +286,7 @@ def drawn(run: Path, count: int) -> Tensor:
     config = configuration("evaluate", run.parent, f"run={run}", f"images={count}")
     request = requested(config)
     conditions = run_config(request, run, config)
-    system = system_with(stored_weights(request, run, "ema"), conditions, torch.device("cpu"))
+    system = system_with(stored_weights(run, "best", "ema"), conditions, torch.device("cpu"))
     evaluator = evaluator_of(conditions, request)
     evaluator.class_pool = None
     return torch.cat(list(evaluator.fakes(system)))

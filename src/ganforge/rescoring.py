@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import torch
 from hydra.utils import get_object
@@ -14,7 +14,6 @@ from rich.progress import track
 from torch import Tensor
 
 from ganforge.arguments import fits, parameters, refuse_wrong_arguments, spelled
-from ganforge.artifacts.checkpoints import Checkpoint, load_whole, newest
 from ganforge.artifacts.evaluations import comparable
 from ganforge.artifacts.images import is_points
 from ganforge.artifacts.records import append_line
@@ -24,12 +23,11 @@ from ganforge.comparison.runs import Evaluation, printable, read_evaluations
 from ganforge.data.module import InMemoryData
 from ganforge.evaluation import BLOCK, Evaluator
 from ganforge.fakes import Fakes
-from ganforge.pretrained import from_pretrained
-from ganforge.run import score_table, warn
+from ganforge.run import score_table
 from ganforge.stamps import best, comparable_to, differences, heading, last, nearest, records_of, scored
 from ganforge.stored import stored_config
-from ganforge.systems.gan import GANModule
 from ganforge.trust import refuse_untrusted_targets
+from ganforge.weights import Moment, stored_weights, system_with
 
 NOTHING = "there is nothing to score with metrics=none: choose metrics=classifier, inception or mixture"
 COUNT = 50_000
@@ -42,7 +40,7 @@ class Request:
 
     run: Path | None
     fakes: Path | None
-    checkpoint: Literal["best", "last"]
+    checkpoint: Moment
     weights: Literal["ema", "live"] | None
     images: int | None
     seed: int | None
@@ -86,7 +84,7 @@ def rescore(request: Request, config: DictConfig) -> None:
 def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     device = chosen_device(request.device)
     run = run_config(request, folder, config)
-    weights = stored_weights(request, folder, run.metrics.sample_from)
+    weights = stored_weights(folder, request.checkpoint, run.metrics.sample_from)
     others = [] if request.against is None else scored(request.against)
     data = loaded_data(run)
     system = system_with(weights, run, device)
@@ -205,46 +203,6 @@ def stated(values: Mapping[Any, Any]) -> dict[Any, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-class Weights(NamedTuple):
-    """A generator's state at a moment, and the file that it comes from."""
-
-    source: Path
-    images_seen: int
-    state: dict[str, Tensor]
-
-
-def stored_weights(request: Request, folder: Path, sample_from: str) -> Weights:
-    """Those of the checkpoint; `generator.safetensors`, the averaged generator at its best, can stand for the best."""
-    checkpoint = stored_checkpoint(request, folder)
-    if checkpoint is not None:
-        player = "generator." if sample_from == "live" else "averaged_generator."
-        state = {
-            name.removeprefix(player): tensor
-            for name, tensor in checkpoint.state["state_dict"].items()
-            if name.startswith(player)
-        }
-        return Weights(checkpoint.path, checkpoint.images_seen, state)
-    source = folder / "generator.safetensors"
-    if request.checkpoint == "last" or sample_from == "live" or not source.exists():
-        raise ValueError(
-            f"{folder} has no {request.checkpoint} checkpoint. "
-            "Without one, generator.safetensors there can be scored with checkpoint=best weights=ema"
-        )
-    generator = from_pretrained(source)
-    if not isinstance(generator.facts.get("images_seen"), int):
-        raise ValueError(f"{source} does not say how many images its generator has seen")
-    return Weights(source, generator.facts["images_seen"], generator.network.state_dict())
-
-
-def stored_checkpoint(request: Request, run: Path) -> Checkpoint | None:
-    """The best one, or the newest one that is whole."""
-    folder = run / "checkpoints"
-    if request.checkpoint == "last":
-        return newest(folder, warn)
-    path = folder / "best.ckpt"
-    return Checkpoint(path, load_whole(path)) if path.exists() else None
-
-
 def loaded_data(run: DictConfig) -> InMemoryData:
     """The run's data; all of its configuration is checked before any of it is used."""
     refuse_untrusted_targets(run)
@@ -255,21 +213,6 @@ def loaded_data(run: DictConfig) -> InMemoryData:
     refuse_missing_labels(run, data)
     refuse_wrong_arguments(run)
     return data
-
-
-def system_with(weights: Weights, run: DictConfig, device: torch.device) -> GANModule:
-    """The run's system with one generator, the one that is scored; no memory is ever taken for anything else."""
-    with torch.device("meta"):
-        system: GANModule = create(run.system, "system")
-    try:
-        system.averaged_generator.load_state_dict(weights.state, assign=True)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ValueError(f"{weights.source} does not fit the configuration of the run: {reason}") from error
-    del system.discriminator
-    system.generator = system.averaged_generator
-    dtype = next(system.generator.parameters()).dtype
-    return system.to(device, dtype, memory_format=torch.channels_last)
 
 
 def evaluator_of(run: DictConfig, request: Request) -> Evaluator:
