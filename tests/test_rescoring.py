@@ -307,7 +307,7 @@ def score(fakes: Path, *words: str) -> dict[str, Any]:
     """The line that the scoring of pictures adds."""
     config = configuration("evaluate", fakes.parent, f"fakes={fakes}", *words)
     rescore(requested(config), config)
-    return read_lines(records_of(fakes))[-1]
+    return read_lines(Path(config.output or records_of(fakes)))[-1]
 
 
 CONDITIONS = ["data=digits", "data.image_size=16", "metrics=classifier", "metrics.extractor.epochs=3"]
