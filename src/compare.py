@@ -2,7 +2,9 @@
 
 usage: python src/compare.py FOLDER... [--output NAME] [--score NAME]
 
-  FOLDER          a run, a sweep, or any folder above them
+  FOLDER          a run, a sweep, or any folder above them; also fakes that
+                  evaluate.py has scored, which stand beside runs whose scores
+                  were measured in the same way
   --output NAME   writes NAME.html and NAME.png (default: comparison)
   --score NAME    a score of metrics.jsonl; otherwise the monitored one
 

@@ -85,7 +85,17 @@ def published(source: Path) -> PretrainedGenerator:
             raise TypeError("images is not a number")
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{source} does not say how its generator was trained: {error!r}") from error
-    return PretrainedGenerator(generator.network, generator.latent, public, known)
+    generator = PretrainedGenerator(generator.network, generator.latent, public, known)
+    refuse_what_no_card_can_say(generator, source)
+    return generator
+
+
+def refuse_what_no_card_can_say(generator: PretrainedGenerator, source: Path) -> None:
+    """A text where a number belongs, or something missing, before anything is written."""
+    try:
+        model_card(generator, {})
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{source} does not say how its generator was trained: {error!r}") from error
 
 
 def evaluation(records: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
