@@ -239,7 +239,8 @@ def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
     extractor = config.metrics.extractor
     if extractor is not None and get_object(extractor._target_).needs_labels and data.num_classes is None:
         raise ValueError(
-            f"metrics=classifier needs class labels, and {data.name} has none. Use metrics=inception or metrics=none"
+            f"metrics=classifier needs class labels, and {data.name} has none. Use metrics=self_supervised, "
+            "metrics=inception or metrics=none"
         )
 
 

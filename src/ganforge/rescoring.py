@@ -102,7 +102,10 @@ def run_config(request: Request, config: DictConfig) -> DictConfig:
     if "metrics" in config:
         run.metrics = OmegaConf.to_container(config.metrics)  # its references are to the run, so they stay
     if run.metrics.extractor is None:
-        raise ValueError("there is nothing to score with metrics=none: choose metrics=classifier, inception or mixture")
+        raise ValueError(
+            "there is nothing to score with metrics=none: choose metrics=classifier, self_supervised, inception "
+            "or mixture"
+        )
     run.metrics.update(stated({"images": request.images, "seed": request.seed, "sample_from": request.weights}))
     return run
 
