@@ -50,13 +50,9 @@ RUNS = [
     "loss=r1 images=40_000 model.generator.width=8",
     "loss=r1 images=30_000 condition=class",
     "loss=hinge images=20_000",
-    "loss=hinge images=40_000",
     "loss=lsgan images=20_000",
-    "loss=lsgan images=40_000",
     "loss=relativistic images=20_000",
     "loss=wgan_gp images=40_000",
-    "loss=wgan images=40_000",
-    "loss=hinge model=mlp images=20_000",
     "loss=r1 model=mlp images=40_000",
 ]
 """From hardly begun to good, some that differ in the seed only, and some that fail in a manner of their own."""

@@ -95,7 +95,7 @@ def random_inception(path: Path) -> None:
 def features(images: int, repeats: int) -> list[dict[str, Any]]:
     pictures = torch.randint(0, 256, (images, 3, 32, 32), dtype=torch.uint8)
     classifier, inception = ClassifierExtractor(), None
-    classifier.network = folded(new_network(3, 10).eval())
+    classifier.network = folded(new_network(pictures, 10).eval())
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / "random.pth"
         random_inception(path)

@@ -7,6 +7,7 @@ its own, and cached by the hash of the data and the code.
 import hashlib
 import inspect
 import itertools
+import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -26,10 +27,12 @@ class SmallNetwork(nn.Module):
     """images (B, C, H, W) in [-1, 1] -> features (B, 64) and answers (B, K).
 
     Each feature has mean 0 and variance 1 on the training images, so that distances mean the same for every data set.
+    Images of more than 32 pixels are first halved by stages of their own, which keeps their cost near that of 32.
     """
 
-    def __init__(self, channels: int, answers: int, width: int = 32, features: int = 64) -> None:
+    def __init__(self, channels: int, size: int, answers: int, width: int = 32, features: int = 64) -> None:
         super().__init__()
+        halvings = max(0, math.ceil(math.log2(size / 32)))
 
         def stage(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
             convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
@@ -37,6 +40,7 @@ class SmallNetwork(nn.Module):
 
         self.stages = nn.Sequential(
             *stage(channels, width, 2),
+            *(layer for _ in range(halvings) for layer in stage(width, width, 2)),
             *stage(width, 2 * width, 1),
             *stage(2 * width, 2 * width, 2),
             *stage(2 * width, 4 * width, 2),
@@ -52,11 +56,11 @@ class SmallNetwork(nn.Module):
         return features, self.head(features.relu())
 
 
-def new_network(channels: int, answers: int) -> SmallNetwork:
+def new_network(images: Tensor, answers: int) -> SmallNetwork:
     """The same initial weights every time, without a trace in the global random stream."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return SmallNetwork(channels, answers).to(memory_format=torch.channels_last)
+        return SmallNetwork(images.shape[1], images.shape[-1], answers).to(memory_format=torch.channels_last)
 
 
 def folded(network: SmallNetwork) -> SmallNetwork:
@@ -105,10 +109,11 @@ class TrainedExtractor(ABC):
         """The share of right answers."""
 
     def prepare(self, train: Batch, held_out: Batch, cached: Cached) -> None:
-        code = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in (__file__, inspect.getfile(type(self)))]
+        learners = [kind for kind in reversed(type(self).__mro__) if issubclass(kind, TrainedExtractor)]
+        code = [hashlib.sha256(Path(inspect.getfile(kind)).read_bytes()).hexdigest() for kind in learners]
         steps = min(self.max_steps, -(-self.epochs * len(train.images) // self.batch))
         key = f"{self.name}-{fingerprint(train.images, self.targets(train), *code, steps)}"
-        self.network = new_network(train.images.shape[1], self.answers(train)).eval()
+        self.network = new_network(train.images, self.answers(train)).eval()
         weights = cached(key, lambda: dict(self.trained(train, steps).state_dict()))
         self.network.load_state_dict(weights)
         self.network = folded(self.network)
@@ -119,7 +124,7 @@ class TrainedExtractor(ABC):
         """Adam with a one-cycle rate for `steps` batches of images shifted by up to two pixels."""
         images, targets = train.images, self.targets(train)
         generator = derived_generator(self.name)
-        network = new_network(images.shape[1], self.answers(train))
+        network = new_network(images, self.answers(train))
         optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
         with torch.enable_grad(), torch.inference_mode(False):
