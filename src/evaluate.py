@@ -8,7 +8,7 @@ Examples:
   python src/evaluate.py run=outputs/train/my_run
       the run's own scores of 50,000 images from its best checkpoint
   python src/evaluate.py run=outputs/train/my_run metrics=inception
-      other scores; metrics=classifier, inception or mixture
+      other scores; metrics=classifier, self_supervised, inception or mixture
   python src/evaluate.py run=FOLDER metrics=inception reference=train
       against the training images, as FIDs of CIFAR-10 are published
   python src/evaluate.py run=FOLDER weights=live checkpoint=last

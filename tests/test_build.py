@@ -88,8 +88,9 @@ def test_nonsense_is_refused_before_data_is_looked_for(composed: Compose) -> Non
 def test_classifier_needs_labels(composed: Compose, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=np.zeros((40, 16, 16), np.uint8))
     arrays = ["data=arrays", f"data.path={tmp_path}/x.npz", "data.batch_size=4", *TINY["dcgan"]]
-    with pytest.raises(ValueError, match="x has none"):
+    with pytest.raises(ValueError, match=r"x has none\. Use metrics=self_supervised, "):
         build(composed(*arrays))
+    build(composed(*arrays, "metrics=self_supervised"))
 
 
 @pytest.mark.parametrize(

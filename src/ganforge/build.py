@@ -260,7 +260,7 @@ def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
     if data.num_classes is None and has_scores(config) and get_object(config.metrics.extractor._target_).needs_labels:
         raise ValueError(
             f"metrics=classifier needs class labels, and {data.name} has none{data.why_unlabelled}. "
-            "Use metrics=inception or metrics=none"
+            "Use metrics=self_supervised, metrics=inception or metrics=none"
         )
 
 

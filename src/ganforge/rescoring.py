@@ -29,7 +29,9 @@ from ganforge.stored import stored_config
 from ganforge.trust import refuse_untrusted_targets
 from ganforge.weights import Moment, stored_weights, system_with
 
-NOTHING = "there is nothing to score with metrics=none: choose metrics=classifier, inception or mixture"
+NOTHING = (
+    "there is nothing to score with metrics=none: choose metrics=classifier, self_supervised, inception or mixture"
+)
 COUNT = 50_000
 """Fakes of a run, as FIDs are usually published."""
 
@@ -183,7 +185,7 @@ def chosen_conditions(config: DictConfig) -> DictConfig:
         raise ValueError("say what the fakes should look like: data=<as in training>, or run=<a run folder>")
     if "metrics" not in config:
         raise ValueError("say which scores: metrics=<as in training>, such as metrics=inception")
-    if config.metrics.extractor is None:
+    if not has_scores(config):
         raise ValueError(NOTHING)
     conditions = OmegaConf.masked_copy(config, ["seed", "data", "metrics", "paths"])
     OmegaConf.set_struct(conditions, False)
