@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ganforge.artifacts.records import read_lines
-from ganforge.command import Job
+from ganforge.job import Job
 from ganforge.ranking import best_evaluation, training_lines
 from ganforge.rescoring import requested, rescore
 from ganforge.run import fit

@@ -67,6 +67,11 @@ def parse(override: str) -> Override:
         raise ValueError(f"cannot read {override!r}: {str(error).splitlines()[0]}") from error
 
 
+def quoted(path: Path) -> str:
+    """A path as a value in Hydra's grammar."""
+    return "'" + str(path).replace("'", "\\'") + "'"
+
+
 def refuse_unknown_options(override: Override, options: list[str]) -> None:
     values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
     for value in values:

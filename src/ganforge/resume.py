@@ -11,33 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.files import refuse_links
-from ganforge.command import Job, Train, perform, shown
-from ganforge.overrides import conf_folder, parse, refuse_bad_overrides
+from ganforge.command import shown
+from ganforge.job import Job, Train, perform
+from ganforge.overrides import conf_folder, parse, quoted, refuse_bad_overrides
 from ganforge.references import leads_outside
+from ganforge.same_run import CHANGEABLE, is_below
 from ganforge.stored import is_for_hydra, leaves, stored_config, stored_status, stored_words
 
-CHANGEABLE = (
-    "images",
-    "evaluate_every",
-    "sample_every",
-    "save_every",
-    "log_every",
-    "paths",
-    "logger",
-    "data.root",
-    "data.path",
-    "data.cache",
-    "callbacks.progress.show",
-    "trainer.accelerator",
-    "trainer.devices",
-    "trainer.num_nodes",
-    "trainer.strategy",
-    "trainer.benchmark",
-    "trainer.compile",
-    "trainer.detect_anomaly",
-    "trainer.on_nan",
-)
-"""The budget, the cadence, the loggers, the hardware, and where files are."""
 LAUNCHING = re.compile(r"hydra/launcher=\w+|hydra\.launcher\.[a-z]\w*=[\w.-]+")
 """The only words to Hydra itself that are taken from a sweep's folder."""
 SWEEP_FILE = "sweep.json"
@@ -81,7 +61,7 @@ def resume_run(folder: Path, words: list[str], train: Train) -> None:
         change(config, earlier, merged)
     if type(config.images) is not int:
         raise ValueError(f"images={config.images} should be a whole number")
-    if status.get("state") == "finished" and config.images <= budget:
+    if status.get("state") == "finished" and is_spent(config.images, status.get("images_seen")):
         print(f"{shown(folder)} is complete: {budget:,} images were asked for. Go on with a larger images=")
         return
     number = status.get("number", 0)
@@ -108,11 +88,6 @@ def sweep_words(folder: Path, words: list[str]) -> list[str]:
     return [*safe, *launching, f"hydra.sweep.dir={quoted(folder)}", f"resume={quoted(folder)}"]
 
 
-def quoted(path: Path) -> str:
-    """A path as a value in Hydra's grammar."""
-    return "'" + str(path).replace("'", "\\'") + "'"
-
-
 def merged_words(earlier: list[str], words: list[str]) -> list[str]:
     """Later words replace earlier ones about the same key."""
     said = {parse(word).key_or_group for word in words}
@@ -125,13 +100,17 @@ def change(config: DictConfig, earlier: list[str], merged: list[str]) -> None:
     before, after = composed(earlier), composed(merged)
     old, new = (dict(leaves(OmegaConf.to_container(node))) for node in (before, after))
     changed = {path for path in {**old, **new} if old.get(path) != new.get(path)}
-    refused = sorted(path for path in changed if not any(f"{path}.".startswith(f"{free}.") for free in CHANGEABLE))
+    refused = sorted(path for path in changed if not is_below(path, CHANGEABLE))
     if refused:
         differences = ", ".join(f"{path}: {old.get(path)} -> {new.get(path)}" for path in refused)
         raise ValueError(f"resume= cannot change what is trained ({differences}); start a new run for that")
     for free in CHANGEABLE:
-        if any(f"{path}.".startswith(f"{free}.") for path in changed):
+        if any(is_below(path, [free]) for path in changed):
             OmegaConf.update(config, free, unresolved(after, free), merge=False, force_add=True)
+
+
+def is_spent(budget: int, images_seen: Any) -> bool:
+    return isinstance(images_seen, int) and images_seen >= budget
 
 
 def unresolved(config: DictConfig, path: str) -> Any:

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ganforge.overrides import quoted
 from ganforge.ranking import training_lines
-from ganforge.resume import quoted
 
 PATIENCE = 60
 """Seconds that a trial has to save its state after SIGTERM."""
