@@ -69,7 +69,7 @@ ALLOWED = {
         "trust",
     },
     "evaluate": {"command", "rescoring"},
-    "search": {"command", "artifacts", "overrides", "ranking", "resume"},
+    "search": {"artifacts", "claim", "command", "overrides", "ranking", "terminal"},
     "pretrained": {"systems"},
     "interpolation": set(),
     "projection": {"pretrained"},

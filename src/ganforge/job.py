@@ -154,7 +154,7 @@ def perform(job: Job, config: DictConfig, train: Train) -> float | None:
         return None
     except Stopped as stop:
         stop = Stopped(received[0], stop.images_seen) if received else stop
-        record_end(job, "interrupted")
+        record_end(job, "interrupted", images_seen=stop.images_seen)
         saved = "and saved" if any(job.folder.glob("checkpoints/*.ckpt")) else "and nothing was saved"
         print(f"stopped by {stop.signal_number.name} at {stop.images_seen:,} images, {saved}", file=sys.stderr)
         leave(job, stop)
@@ -164,7 +164,7 @@ def perform(job: Job, config: DictConfig, train: Train) -> float | None:
         sys.exit(end.code if isinstance(end, SystemExit) else command.INTERRUPTED)
     except Exception as error:
         message = mistake_of_the_user(error)
-        record_end(job, "failed", message or traceback.format_exc())
+        record_end(job, "failed", error=message or traceback.format_exc())
         if job.in_sweep:
             print(f"job {job.folder.name} failed: {message or repr(error)}", file=sys.stderr)
             return None
@@ -176,23 +176,22 @@ def perform(job: Job, config: DictConfig, train: Train) -> float | None:
         return None
 
 
-def record_end(job: Job, state: str, error: str = "") -> str:
+def record_end(job: Job, state: str, **facts: Any) -> str:
     """Record how a run ended before its budget was spent, if the disk lets us; returns when that was, in words.
 
     A new run that did not come to the end of its first step leaves no trace, and a refused resume changes none.
     """
-    status = stored_status(job.folder)
-    if status.get("state") in ENDED_BY_ITSELF and job.begun:
+    reached = stored_status(job.folder).get("state") if job.begun else None
+    if reached in ENDED_BY_ITSELF:
         return "after the run was complete"
-    trained = job.begun and "images_seen" in status
+    trained = reached not in (None, "starting")
     if rank() > 0:
         pass
     elif job.claim is not None and not trained:
         job.claim.withdraw()
     elif job.begun or job.in_sweep:
-        facts = {"images_seen": status["images_seen"]} if trained else {}
         with suppress(OSError):
-            write_json(job.folder / "status.json", job.status(state, error=error, **facts))
+            write_json(job.folder / "status.json", job.status(state, **facts))
     return "before the next checkpoint" if trained else "before there was anything new to save"
 
 

@@ -71,7 +71,7 @@ def why_unranked(job: dict[str, Any]) -> str:
     match job["state"]:
         case "finished":
             return "has no scores"
-        case "running":
+        case "starting" | "running":
             return "was killed"
         case "failed":
             return f"failed: {(job['error'].splitlines() or ['?'])[-1]}"

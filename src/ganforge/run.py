@@ -42,9 +42,9 @@ def fit(config: DictConfig, job: Job) -> None:
         experiment.system.rollbacks = len(read_lines(job.folder / ROLLBACKS))
         if start:
             refuse_unfit(start, experiment)
-        begin(config, job, start)
+        begin(config, job)
         callbacks: list[Any] = experiment.trainer.callbacks  # type: ignore[attr-defined]
-        callbacks.insert(0, Status(job.folder / "status.json", job.status("running"), config.images))
+        callbacks.insert(0, Status(job.folder / "status.json", job.status("starting"), config.images))
         forget_what_comes_again(job.folder, first_unwritten)
         if start:
             say(f"going on at {start.images_seen:,} of {config.images:,} images", job)
@@ -68,13 +68,12 @@ def refuse_unfit(start: Checkpoint, experiment: Experiment) -> None:
     refuse_checkpoint_beyond_budget(start.images_seen, experiment.config.images, experiment.images_per_round)
 
 
-def begin(config: DictConfig, job: Job, start: Checkpoint | None) -> None:
+def begin(config: DictConfig, job: Job) -> None:
     """The first that a run changes in its folder; whatever is refused is refused before."""
     if rank() > 0 or job.begun:
         return
     job.begun = True
-    facts = {"images_seen": start.images_seen} if start else {}
-    write_json(job.folder / "status.json", job.status("running", **facts))
+    write_json(job.folder / "status.json", job.status("starting"))
     write_configuration(config, job)
 
 

@@ -47,7 +47,7 @@ def refuse_checkpoint_of_another_run(path: Path, stored: dict[str, Any], current
         raise ValueError(f"{path} is refused: its hyperparameters are nested too deeply") from error
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        raise ValueError(f"{path} was saved by another run, as they differ in {', '.join(found[:3])}{more}")
+        raise ValueError(f"{path} was saved by another run ({', '.join(found[:3])}{more})")
 
 
 def differences(stored: dict[str, Any], current: dict[str, Any]) -> Iterator[str]:

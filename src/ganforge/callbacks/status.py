@@ -23,11 +23,12 @@ class Status(Callback):
     def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
         if not self.trained:
             self.trained = True
-            self._write(trainer, module, "running")
+            self._write(trainer, state="running")
 
     def on_fit_end(self, trainer: Trainer, module: GANModule) -> None:
-        self._write(trainer, module, "finished" if module.images_seen >= self.images else "ended")
+        state = "finished" if module.images_seen >= self.images else "ended"
+        self._write(trainer, state=state, images_seen=module.images_seen)
 
-    def _write(self, trainer: Trainer, module: GANModule, state: str) -> None:
+    def _write(self, trainer: Trainer, **facts: Any) -> None:
         if trainer.is_global_zero:
-            write_json(self.file, self.record | {"state": state, "images_seen": module.images_seen})
+            write_json(self.file, self.record | facts)
