@@ -46,7 +46,9 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from ganforge.command import Job, importing, main, quiet, run_job
+from ganforge.command import importing, main, quiet
+from ganforge.job import Job, run_job
+from ganforge.terminal import keep_output_from_failing
 
 os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
@@ -73,6 +75,7 @@ def entry(config: DictConfig) -> float | None:
 
 
 if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
+    keep_output_from_failing()
     with importing():
         import lightning  # noqa: F401  # it sets the level of its own log when it is imported
 

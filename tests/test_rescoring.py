@@ -20,7 +20,7 @@ from torch import Tensor
 from ganforge.artifacts.evaluations import comparable
 from ganforge.artifacts.images import save_png
 from ganforge.artifacts.records import read_lines
-from ganforge.command import Job
+from ganforge.job import Job
 from ganforge.ranking import best_evaluation, training_lines
 from ganforge.rescoring import evaluator_of, requested, rescore, run_config
 from ganforge.run import fit

@@ -20,6 +20,8 @@ from ganforge.arguments import refuse_wrong_arguments
 from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.data.module import InMemoryData
 from ganforge.faults import unwrapped
+from ganforge.interfaces import Batch
+from ganforge.metrics.fingerprint import fingerprint
 from ganforge.references import refuse_endless_references, resolved
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.trust import refuse_untrusted_targets
@@ -27,6 +29,14 @@ from ganforge.trust import refuse_untrusted_targets
 OURS = ("gradient_clip_val", "accumulate_grad_batches", "compile", "matmul_precision", "on_nan")
 """Keys of `trainer` that are not Lightning's business."""
 
+LIMITS = (
+    "fast_dev_run", "limit_train_batches", "max_epochs", "max_steps", "max_time", "min_epochs", "min_steps",
+    "overfit_batches",
+)  # fmt: skip
+"""Arguments of Lightning's Trainer that end a run, or keep it from ending."""
+TRAINING_IMAGES = "training_images"
+"""The key of their fingerprint in the hyperparameters, which checkpoints carry."""
+FINGERPRINT_BYTES = 2**24
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -38,6 +48,10 @@ class Experiment:
     data: InMemoryData
     system: AdversarialModule
     trainer: lightning.Trainer
+
+    @property
+    def images_per_round(self) -> int:
+        return self.data.batch_size * self.system.batches_per_round
 
     def fit(self, checkpoint: Path | None = None) -> None:
         """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""
@@ -79,6 +93,7 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
         load(data, config)
     refuse_wrong_arguments(config)
     refuse_missing_hardware(config.trainer)
+    refuse_other_budgets(config.trainer)
     torch.manual_seed(config.seed)
     system = create(config.system, "system").to(memory_format=torch.channels_last)
     system.configure_optimizers()
@@ -93,6 +108,7 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
     system.hparams.update(OmegaConf.to_container(config))
+    system.hparams[TRAINING_IMAGES] = sample_fingerprint(data.train_split)
     return Experiment(config, data, system, trainer)
 
 
@@ -125,6 +141,13 @@ def load(data: InMemoryData, config: DictConfig) -> None:
     refuse_few_held_out(config, data)
     for fact in ("image_size", "channels", "num_classes"):
         config.data[fact] = getattr(data, fact)
+
+
+def sample_fingerprint(split: Batch) -> str:
+    """Of as many images as make some megabytes, evenly from all, and of their labels: a start must not take longer."""
+    step = -(-split.images.nbytes // FINGERPRINT_BYTES)
+    labels = () if split.labels is None else (split.labels,)
+    return fingerprint(len(split.images), split.images[::step], *labels)
 
 
 def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.Trainer:
@@ -179,6 +202,17 @@ def refuse_missing_hardware(trainer: DictConfig) -> None:
         raise ValueError(f"trainer.compile=true needs a C++ compiler ({', '.join(COMPILERS)}), and there is none here")
     if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
         raise ValueError("trainer.precision=16-mixed needs a GPU. On the CPU use bf16-mixed or 32-true")
+
+
+def refuse_other_budgets(trainer: DictConfig) -> None:
+    """Lightning's own limits count steps, epochs or seconds, and would begin the order of the images again."""
+    limits = {key: trainer[key] for key in LIMITS if trainer.get(key)}
+    if limits.keys() <= {"max_epochs", "limit_train_batches"}:
+        once = limits.get("max_epochs") == 1 and "limit_train_batches" in limits  # as trainer=debug has it
+        if once or limits == {"max_epochs": -1}:
+            return
+    wrong = next(iter(limits.keys() - {"max_epochs"}), "max_epochs")
+    raise ValueError(f"trainer.{wrong}={trainer[wrong]}: the budget of a run is images=; trainer=debug ends it early")
 
 
 def refuse_impossible_games(system: AdversarialModule, precision: str) -> None:

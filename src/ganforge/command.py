@@ -1,57 +1,36 @@
-"""The command line around a job: mistakes explained before anything starts, failures recorded."""
+"""The command line around a script: mistakes explained before anything starts, and the exit code."""
 
 import gc
 import logging
 import os
 import re
-import shutil
-import subprocess
 import sys
 import textwrap
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGINT, SIGUSR1
+from signal import SIGINT
 from typing import Any, NoReturn
 
-from filelock import FileLock, Timeout
 from hydra._internal import utils
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganforge.artifacts.records import write_json
-from ganforge.faults import Killed, Stopped
+from ganforge.faults import Killed
 from ganforge.overrides import conf_folder, groups, refuse_bad_overrides, understood
-from ganforge.signals import forwarding_signals, handled_by
-from ganforge.stored import LATEST, RUNS, latest, stored_config, stored_status
+from ganforge.signals import forwarding_signals
+from ganforge.stored import LATEST, RUNS, latest
+from ganforge.terminal import keep_output_from_failing
 from ganforge.words import parse
 
 LONGEST = 1000
 """Characters of a message."""
 KILLED, USER_MISTAKE, INTERRUPTED = 1, 2, 128 + SIGINT
 exit_code = 0
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run: its folder, the words that led to it, its place in a sweep, and whether it was begun before."""
-
-    folder: Path
-    overrides: list[str]
-    number: int = 0
-    in_sweep: bool = False
-    resumed: bool = False
-
-
-Train = Callable[[DictConfig, Job], float | None]
 Resume = Callable[[list[str], bool], list[str] | None]
 
 
@@ -62,6 +41,7 @@ def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Re
     returns the words of a sweep to go on with. The exit code is 0, 2 after a mistake of the user, 128 + its number
     after a signal, 1 for the rest.
     """
+    keep_output_from_failing()
     try:
         run_line(entry, config_name, help_text, resume)
     except Exception as error:
@@ -189,31 +169,6 @@ def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
         exit_code = complain(ValueError(message))
 
 
-def run_job(config: DictConfig, train: Train) -> float | None:
-    """One job of Hydra's in its run folder, which must be empty unless a job is to go on there."""
-    global exit_code
-    hydra = HydraConfig.get()
-    folder = Path(hydra.runtime.output_dir)
-    in_sweep = hydra.mode == RunMode.MULTIRUN
-    if in_sweep and "BasicLauncher" not in hydra.launcher._target_ and "progress" in config.callbacks:
-        config.callbacks.progress.show = False
-    resumed = rank() > 0 or any(folder.iterdir())
-    if resumed and not (rank() > 0 or config.resume or requeued()):
-        exit_code = complain(ValueError(f"{folder} is not empty: go on with resume=, or choose another hydra.run.dir"))
-        return None
-    overrides = [word for word in typed_words(hydra) if not word.startswith("resume=")]
-    job = Job(folder, overrides, hydra.job.num if in_sweep else 0, in_sweep, resumed)
-    if stored_status(folder).get("state") == "finished":
-        print(f"job {folder.name}: {' '.join(overrides)}: was finished before")
-        return None
-    try:
-        begun = resumed and (folder / ".hydra" / "config.yaml").exists()
-        return perform(job, stored_config(folder) if begun else config, train)
-    except ValueError as error:
-        exit_code = complain(error)
-        return None
-
-
 def typed_words(hydra: Any) -> list[str]:
     """The words of the command line as they were typed, with their references."""
     words: Any = OmegaConf.to_container(hydra.overrides.task)
@@ -228,96 +183,6 @@ def rank() -> int:
 def requeued() -> bool:
     """Whether a scheduler has started this job before."""
     return int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0 or "SUBMITIT_EXECUTOR" in os.environ
-
-
-def perform(job: Job, config: DictConfig, train: Train) -> float | None:
-    """Train in the run folder; how it ended is in `status.json`. In a sweep a failure lets the next job go on."""
-    global exit_code
-    config.paths.run = str(job.folder)
-    status = {"number": job.number, "error": "", "overrides": job.overrides}
-    try:
-        with alone_in(job.folder), forwarding_signals() as received:
-            score = train(config, job)
-            if rank() == 0:
-                write_json(job.folder / "status.json", status | {"state": "finished"})
-        if job.in_sweep:
-            result = "finished" if score is None else format(score, ".4g")
-            print(f"job {job.folder.name}: {' '.join(job.overrides)}: {result}")
-        return score
-    except Busy as error:
-        exit_code = complain(error)
-        return None
-    except Stopped as stop:
-        stop = Stopped(received[0], stop.images_seen) if received else stop
-        clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
-        print(f"stopped by {stop.signal_number.name} at {stop.images_seen:,} images, and saved", file=sys.stderr)
-        leave(job, stop)
-        sys.exit(128 + stop.signal_number)
-    except (KeyboardInterrupt, SystemExit) as end:
-        clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
-        print("interrupted before there was anything new to save", file=sys.stderr)
-        sys.exit(end.code if isinstance(end, SystemExit) else INTERRUPTED)
-    except Exception as error:
-        message = mistake_of_the_user(error)
-        clean_up(job, config.paths.outputs, status | {"state": "failed", "error": message or traceback.format_exc()})
-        if job.in_sweep:
-            print(f"job {job.folder.name} failed: {message or repr(error)}", file=sys.stderr)
-            return None
-        if message is None:
-            raise
-        exit_code = complain(ValueError(message))
-        if isinstance(error, Killed):
-            exit_code = KILLED
-        return None
-
-
-def leave(job: Job, stop: Stopped) -> None:
-    """Say how to go on, or ask the scheduler to."""
-    scheduler = handled_by(stop.signal_number)
-    if stop.signal_number == SIGUSR1 and "SLURM_JOB_ID" in os.environ:
-        if rank() == 0:
-            subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
-    elif scheduler is not None:
-        scheduler(stop.signal_number, None)
-    else:
-        folder = job.folder.parent if job.in_sweep else job.folder
-        print(f"go on with: python src/train.py resume={shown(folder)}", file=sys.stderr)
-
-
-class Busy(ValueError):
-    """Another process trains in this folder."""
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Inside, no other run may train in `folder`; the system lifts this when a process is killed."""
-    if rank() > 0:
-        yield
-        return
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Busy(f"{folder} is being trained by another process") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def clean_up(job: Job, outputs: str, status: dict[str, Any]) -> None:
-    """Leave no trace of a run that never trained; record how another one failed, if the disk lets us."""
-    if rank() > 0:
-        return
-    if not job.in_sweep and not job.resumed and not (job.folder / "status.json").exists():
-        shutil.rmtree(job.folder)
-        for parent in job.folder.parents:
-            if not parent.is_relative_to(outputs) or any(parent.iterdir()):
-                return
-            parent.rmdir()
-        return
-    with suppress(OSError):
-        write_json(job.folder / "status.json", status)
 
 
 def mistake_of_the_user(error: BaseException) -> str | None:

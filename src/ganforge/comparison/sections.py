@@ -212,7 +212,7 @@ def set_aside(runs: list[Run], sections: list[Section]) -> list[tuple[Run, str]]
 
 def reason(run: Run, shown: bool) -> str:
     """Why a run is not, or not wholly, in the comparison; "" for one that is."""
-    if run.state == "running":
+    if run.state in ("starting", "running"):
         return "still running, or ended without a word"
     if run.state != "finished":
         return run.error or run.state

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from ganforge import command
 from ganforge.artifacts.evaluations import best
+from ganforge.claim import claimed
 from ganforge.overrides import conf_folder
 from ganforge.randomness import derived_seed
 from ganforge.search.plan import Plan, plan_of
@@ -32,7 +33,17 @@ def run(config: DictConfig, words: list[str]) -> None:
     command.quiet()
     folder, plan = plan_of(config, words)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    folder.mkdir(parents=True, exist_ok=True)
+    written: Any = OmegaConf.to_container(config.search, resolve=False)
+    claim = claimed(folder, may_rename=not config.resume and "${now:" in written["folder"])
+    try:
+        search_in(claim.folder, plan)
+    except Exception:
+        if not (claim.folder / "trials").exists():
+            claim.withdraw()
+        raise
+
+
+def search_in(folder: Path, plan: Plan) -> None:
     with alone_in(folder) as lock:
         plan.save(folder)
         print(f"{plan.settings['trials']} trials by {plan.monitor}, in {command.shown(folder)}")

@@ -52,7 +52,7 @@ class TrialProcess:
         self.start()
 
     def start(self) -> None:
-        if (self.folder / "checkpoints" / "last.ckpt").exists():
+        if any(self.folder.glob("checkpoints/*.ckpt")):
             words = [f"resume={quoted(self.folder)}"]
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
