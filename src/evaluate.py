@@ -24,16 +24,14 @@ The same line gives the same scores, bit for bit.
 All keys and their values: python src/evaluate.py --cfg job
 """
 
-import os
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from ganforge.command import answer, main, quiet
-
-os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
 
 def evaluate(config: DictConfig) -> None:
@@ -49,4 +47,4 @@ def entry(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "evaluate", __doc__))
+    sys.exit(main(entry, "evaluate", documentation(__file__)))

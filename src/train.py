@@ -39,16 +39,14 @@ All keys and their values: python src/train.py --cfg job
 Hydra's own flags: python src/train.py --hydra-help
 """
 
-import os
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from ganforge.command import Job, importing, main, quiet, run_job
-
-os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
 
 def train(config: DictConfig, job: Job) -> float | None:
@@ -78,4 +76,4 @@ if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
 
     quiet()
 elif __name__ == "__main__":
-    sys.exit(main(entry, "train", __doc__, resume))
+    sys.exit(main(entry, "train", documentation(__file__), resume))

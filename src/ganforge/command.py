@@ -11,13 +11,13 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGINT, SIGUSR1
+from signal import SIGINT
 from typing import Any, NoReturn
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from hydra._internal import utils
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
@@ -26,15 +26,17 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganforge.artifacts.files import locked
 from ganforge.artifacts.records import write_json
 from ganforge.faults import Killed, Stopped
 from ganforge.overrides import conf_folder, groups, refuse_bad_overrides
-from ganforge.signals import forwarding_signals, handled_by
+from ganforge.signals import forwarding_signals, handled_by, is_worker
 from ganforge.stored import stored_config, stored_status
 
 LONGEST = 1000
 """Characters of a message."""
 KILLED, USER_MISTAKE, INTERRUPTED = 1, 2, 128 + SIGINT
+QUIET = ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn")
 exit_code = 0
 
 
@@ -61,6 +63,7 @@ def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Re
     rest.
     """
     try:
+        refuse_half_a_launcher()
         run_line(entry, config_name, help_text, resume)
     except Exception as error:
         message = mistake_of_the_user(error)
@@ -98,7 +101,7 @@ def refuse_flags(message: str) -> NoReturn:
 def described_groups(config_name: str) -> str:
     """Every group with its options, the default first, for a terminal of 80 columns."""
     defaults: dict[str, str] = {}
-    for line in (conf_folder() / f"{config_name}.yaml").read_text().splitlines():
+    for line in (conf_folder() / f"{config_name}.yaml").read_text(encoding="utf-8").splitlines():
         group, _, option = line.strip().removeprefix("- ").partition(": ")
         defaults.setdefault(group, option)
     lines = []
@@ -116,6 +119,7 @@ def importing() -> Iterator[None]:
     Nothing that a module defines becomes garbage: looking for some meanwhile would take a fifth of the time, and the
     collector need never look there again.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of a home folder that cannot be written to
     if "torch" in sys.modules:
         yield
         return
@@ -129,7 +133,7 @@ def importing() -> Iterator[None]:
 
 def quiet() -> None:
     """Silence what libraries say about choices that are not the user's."""
-    for name in ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn"):
+    for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     threading.excepthook = quiet_writer
@@ -159,10 +163,11 @@ def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
     """Run an entry point that starts no training; mistakes end in a line."""
     global exit_code
     try:
-        question(config)
-    except KeyboardInterrupt:
+        with forwarding_signals():
+            question(config)
+    except SystemExit as end:
         print("interrupted", file=sys.stderr)
-        exit_code = INTERRUPTED
+        exit_code = int(str(end.code))
     except Exception as error:
         message = mistake_of_the_user(error)
         if message is None:
@@ -203,7 +208,18 @@ def typed_words(hydra: Any) -> list[str]:
 
 def rank() -> int:
     """This process's number where a scheduler starts one for each device: SLURM, or torchrun."""
-    return int(os.environ.get("SLURM_PROCID", os.environ.get("RANK", 0)))
+    return int(os.environ.get("SLURM_PROCID", os.environ.get("RANK", 0) if "TORCHELASTIC_RUN_ID" in os.environ else 0))
+
+
+def refuse_half_a_launcher() -> None:
+    """Lightning believes RANK, and waits for the other processes, also where nobody has started them."""
+    said = {name: os.environ[name] for name in ("RANK", "WORLD_SIZE") if name in os.environ}
+    launched = {"SLURM_PROCID", "TORCHELASTIC_RUN_ID"} & os.environ.keys()
+    if not launched and (said.get("RANK", "0"), said.get("WORLD_SIZE", "1")) != ("0", "1"):
+        words = " and ".join(f"{name}={value}" for name, value in said.items())
+        raise ValueError(
+            f"{words} would make this a part of a group: unset RANK and WORLD_SIZE, or start with torchrun"
+        )
 
 
 def requeued() -> bool:
@@ -229,13 +245,17 @@ def perform(job: Job, config: DictConfig, train: Train) -> float | None:
         exit_code = complain(error)
         return None
     except Stopped as stop:
-        stop = Stopped(received[0], stop.images_seen) if received else stop
+        stop = Stopped(received[0][0], stop.images_seen) if received else stop
         clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
+        if is_worker():
+            return None
         print(f"stopped by {stop.signal_number.name} at {stop.images_seen:,} images, and saved", file=sys.stderr)
         leave(job, stop)
         sys.exit(128 + stop.signal_number)
     except (KeyboardInterrupt, SystemExit) as end:
         clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
+        if is_worker():
+            return None
         print("interrupted before there was anything new to save", file=sys.stderr)
         sys.exit(end.code if isinstance(end, SystemExit) else INTERRUPTED)
     except Exception as error:
@@ -255,14 +275,17 @@ def perform(job: Job, config: DictConfig, train: Train) -> float | None:
 def leave(job: Job, stop: Stopped) -> None:
     """Say how to go on, or ask the scheduler to."""
     scheduler = handled_by(stop.signal_number)
-    if stop.signal_number == SIGUSR1 and "SLURM_JOB_ID" in os.environ:
+    if stop.signal_number.name == "SIGUSR1" and "SLURM_JOB_ID" in os.environ:
         if rank() == 0:
             subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
     elif scheduler is not None:
         scheduler(stop.signal_number, None)
     else:
-        folder = job.folder.parent if job.in_sweep else job.folder
-        print(f"go on with: python src/train.py resume={shown(folder)}", file=sys.stderr)
+        say_how_to_go_on(job.folder.parent if job.in_sweep else job.folder)
+
+
+def say_how_to_go_on(folder: Path) -> None:
+    print(f"go on with: python src/train.py resume={shown(folder)}", file=sys.stderr)
 
 
 class Busy(ValueError):
@@ -275,15 +298,12 @@ def alone_in(folder: Path) -> Iterator[None]:
     if rank() > 0:
         yield
         return
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Busy(f"{folder} is being trained by another process") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / ".lock"))
+        except Timeout:
+            raise Busy(f"{folder} is being trained by another process") from None
         yield
-    finally:
-        lock.release()
 
 
 def clean_up(job: Job, outputs: str, status: dict[str, Any]) -> None:

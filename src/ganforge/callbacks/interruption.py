@@ -6,12 +6,12 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
+from ganforge import signals
 from ganforge.faults import Stopped
 from ganforge.systems.gan import GANModule
 
-ALWAYS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-IF_EXPECTED = (signal.SIGUSR2,)
-"""Handled where somebody, such as submitit, has a handler for it: its way to announce a preemption."""
+PREEMPTION = "SIGUSR2"
+"""Handled where somebody, such as submitit, has a handler for it."""
 
 
 class Interruption(Callback):
@@ -28,14 +28,15 @@ class Interruption(Callback):
 
     def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
         self.agreed = module.images_seen
+        signals.received.clear()
 
         def stop(number: int, frame: FrameType | None) -> None:
-            if number == signal.SIGINT and module.stop_signal == number:
-                raise KeyboardInterrupt
-            module.stop_signal = module.stop_signal or number
+            if signals.first(number):
+                module.stop_signal = number
 
-        expected = [number for number in IF_EXPECTED if callable(signal.getsignal(number))]
-        self.handlers = {number: signal.signal(number, stop) for number in (*ALWAYS, *expected)}
+        preemption = getattr(signal, PREEMPTION, None)
+        expected = [preemption] if preemption and callable(signal.getsignal(preemption)) else []
+        self.handlers = signals.handle(stop, *expected)
 
     def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
         if trainer.world_size > 1:
@@ -47,8 +48,7 @@ class Interruption(Callback):
         stop_if_told(trainer, module)
 
     def teardown(self, trainer: Trainer, module: GANModule, stage: str) -> None:
-        for number, handler in self.handlers.items():
-            signal.signal(number, handler)
+        signals.restore(self.handlers)
         self.handlers = {}
 
 
