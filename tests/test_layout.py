@@ -31,7 +31,7 @@ ALLOWED = {
     "callbacks": {"evaluation", "systems", "data", "metrics", "artifacts", "signals"},
     "trust": set(),
     "arguments": {"trust"},
-    "build": {"arguments", "artifacts", "data", "references", "systems", "trust"},
+    "build": {"arguments", "artifacts", "data", "references", "signals", "systems", "trust"},
     "comparison": {"artifacts"},
     "compare": {"comparison", "signals", "start"},
     "overrides": set(),

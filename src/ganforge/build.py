@@ -1,6 +1,8 @@
 """From a composed configuration to objects; refuses, in the user's words, what makes no sense."""
 
+import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ import lightning
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -21,6 +25,7 @@ from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.data.module import InMemoryData
 from ganforge.faults import unwrapped
 from ganforge.references import refuse_endless_references, resolved
+from ganforge.signals import spare_the_tracker
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.trust import refuse_untrusted_targets
 
@@ -41,6 +46,8 @@ class Experiment:
 
     def fit(self, checkpoint: Path | None = None) -> None:
         """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""
+        if isinstance(self.trainer.strategy.launcher, _MultiProcessingLauncher):
+            spare_the_tracker()
         try:
             self.trainer.fit(self.system, datamodule=self.data, ckpt_path=checkpoint, weights_only=True)
         except Exception as error:
@@ -88,6 +95,7 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
         load(data, config)
     trainer = build_trainer(config, first_unwritten)
     refuse_other_launchers(trainer, in_sweep)
+    warn_of_crowding(trainer)
     refuse_missing_labels(config, data)
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
@@ -164,6 +172,17 @@ def refuse_other_launchers(trainer: lightning.Trainer, in_sweep: bool) -> None:
         raise ValueError(
             f"this strategy repeats the command line for each device, which would write {mixed}. Use trainer=ddp, "
             "trainer=ddp_cpu or trainer.strategy=ddp_spawn_find_unused_parameters_true"
+        )
+
+
+def warn_of_crowding(trainer: lightning.Trainer) -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    local = isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)
+    if local and isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
+        print(
+            f"warning: trainer.devices={trainer.num_devices} processes share {cores} processor cores, which makes them "
+            "slower than fewer would be",
+            file=sys.stderr,
         )
 
 

@@ -245,7 +245,7 @@ def perform(job: Job, config: DictConfig, train: Train) -> float | None:
         exit_code = complain(error)
         return None
     except Stopped as stop:
-        stop = Stopped(received[0][0], stop.images_seen) if received else stop
+        stop = Stopped(received[0], stop.images_seen) if received else stop
         clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
         if is_worker():
             return None

@@ -27,7 +27,7 @@ class ParallelSweep(Callback):
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Before the ranking, which is the end of a whole sweep."""
         if signals.received:
-            number = signals.received[0][0]
+            number = signals.received[0]
             print(f"stopped by {signal.Signals(number).name}, and saved", file=sys.stderr)
             command.say_how_to_go_on(Path(config.hydra.sweep.dir))
             sys.exit(128 + number)

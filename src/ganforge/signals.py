@@ -20,8 +20,9 @@ TWICE = 0.5
 """Seconds in which a second Ctrl-C means the first: a terminal and a launcher such as `uv run` may both send it."""
 POLL = 0.1
 TERMINALS = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
-received: list[tuple[int, float]] = []
-"""The signal that has asked this process to end, and when."""
+received: list[int] = []
+"""The signal that has asked this process to end."""
+received_at = 0.0
 
 
 def asking() -> list[int]:
@@ -42,19 +43,25 @@ def restore(handlers: dict[int, Any]) -> None:
 
 def first(number: int) -> bool:
     """Remember a signal; whether it is the first. A second Ctrl-C ends the process at once."""
+    global received_at
     if received:
-        if number == signal.SIGINT and time.monotonic() - received[0][1] > TWICE:
-            end_at_once(number)
+        if number == signal.SIGINT and time.monotonic() - received_at > TWICE:
+            end_at_once()
         return False
-    received.append((number, time.monotonic()))
-    if number == getattr(signal, "SIGHUP", None):  # what is written to a terminal that is gone would be an error
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for descriptor in TERMINALS:
-            os.dup2(nowhere, descriptor)
+    received.append(number)
+    received_at = time.monotonic()
+    leave_terminals(number == getattr(signal, "SIGHUP", None))
     return True
 
 
-def end_at_once(number: int) -> None:
+def leave_terminals(hung_up: bool) -> None:
+    """What is written to a terminal that is gone would be an error."""
+    for descriptor in TERMINALS:
+        if hung_up or not os.isatty(descriptor):
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+
+
+def end_at_once() -> None:
     """As if killed, and the group with it; of a group only the parent speaks."""
     for process in group():
         process.kill()
@@ -62,13 +69,13 @@ def end_at_once(number: int) -> None:
         os.write(1, b"\x1b[?25h")  # the cursor, which a progress bar hides
     if not IS_BOUND and not is_worker():
         os.write(2, b"interrupted\n")
-    os._exit(128 + received[0][0])
+    os._exit(128 + received[0])
 
 
 def end(number: int, frame: FrameType | None) -> None:
     """The handler while there is nothing to tidy up: at the start and at the end of a process."""
     if first(number) and not group():
-        end_at_once(number)
+        end_at_once()
 
 
 def group() -> Iterable[Any]:
@@ -84,13 +91,13 @@ def is_worker() -> bool:
 
 
 @contextmanager
-def forwarding_signals() -> Iterator[list[tuple[int, float]]]:
+def forwarding_signals() -> Iterator[list[int]]:
     """Inside, the first signal asks the processes of a group to stop; without any it ends this process tidily.
 
     Yields what has been received so far. A process that has been asked to end begins nothing.
     """
     if received:
-        raise SystemExit(128 + received[0][0])
+        raise SystemExit(128 + received[0])
 
     def forward(number: int, frame: FrameType | None) -> None:
         if first(number):
@@ -105,7 +112,7 @@ def forwarding_signals() -> Iterator[list[tuple[int, float]]]:
         yield received
     except Killed as error:  # it was asked to end before it could save
         if received:
-            raise SystemExit(128 + received[0][0]) from error
+            raise SystemExit(128 + received[0]) from error
         raise
     finally:
         if blocked is not None:
@@ -119,6 +126,19 @@ def ask(processes: Iterable[Any]) -> None:
     if sys.platform != "win32":
         for process in processes:
             process.terminate()
+
+
+def spare_the_tracker() -> None:
+    """Start the process in which multiprocessing keeps its books, which ignores SIGINT and SIGTERM, without SIGHUP too.
+
+    Before a group starts, as it would be the group's.
+    """
+    from multiprocessing.resource_tracker import ensure_running
+
+    others = [number for number in asking() if number not in (signal.SIGINT, signal.SIGTERM)]
+    earlier = {number: signal.signal(number, signal.SIG_IGN) for number in others}
+    ensure_running()
+    restore(earlier)
 
 
 def pass_on_to_workers() -> None:

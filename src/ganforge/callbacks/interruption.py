@@ -5,6 +5,7 @@ from types import FrameType
 from typing import Any
 
 from lightning import Callback, Trainer
+from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
 from ganforge import signals
 from ganforge.faults import Stopped
@@ -43,8 +44,9 @@ class Interruption(Callback):
             if module.images_seen // self.every == self.agreed // self.every:
                 return
             self.agreed = module.images_seen
-            if trainer.strategy.reduce_boolean_decision(module.stop_signal is not None, all=False):
-                module.stop_signal = module.stop_signal or signal.SIGTERM
+            if not trainer.strategy.reduce_boolean_decision(module.stop_signal is not None, all=False):
+                return
+            module.stop_signal = module.stop_signal or signal.SIGTERM
         stop_if_told(trainer, module)
 
     def teardown(self, trainer: Trainer, module: GANModule, stage: str) -> None:
@@ -55,4 +57,8 @@ class Interruption(Callback):
 def stop_if_told(trainer: Trainer, module: GANModule) -> None:
     """Raises `Stopped` if a signal has asked for it and the run is not at its end anyway."""
     if module.stop_signal is not None and not trainer.should_stop:
-        raise Stopped(module.stop_signal, module.images_seen)
+        stop = Stopped(module.stop_signal, module.images_seen)
+        if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):  # Lightning tells callbacks in the parent
+            for callback in trainer.callbacks:
+                callback.on_exception(trainer, module, stop)
+        raise stop
