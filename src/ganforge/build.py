@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.data.module import InMemoryData
 from ganforge.faults import unwrapped
 from ganforge.references import refuse_endless_references, resolved
-from ganforge.signals import spare_the_tracker
+from ganforge.signals import start_sheltered
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.trust import refuse_untrusted_targets
 
@@ -47,7 +48,7 @@ class Experiment:
     def fit(self, checkpoint: Path | None = None) -> None:
         """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""
         if isinstance(self.trainer.strategy.launcher, _MultiProcessingLauncher):
-            spare_the_tracker()
+            start_sheltered(resource_tracker.ensure_running)
         try:
             self.trainer.fit(self.system, datamodule=self.data, ckpt_path=checkpoint, weights_only=True)
         except Exception as error:

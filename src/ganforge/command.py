@@ -17,7 +17,6 @@ from pathlib import Path
 from signal import SIGINT
 from typing import Any, NoReturn
 
-from filelock import Timeout
 from hydra._internal import utils
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
@@ -26,7 +25,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganforge.artifacts.files import locked
+from ganforge.artifacts.files import Taken, locked
 from ganforge.artifacts.records import write_json
 from ganforge.faults import Killed, Stopped
 from ganforge.overrides import conf_folder, groups, refuse_bad_overrides
@@ -301,7 +300,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(folder / ".lock"))
-        except Timeout:
+        except Taken:
             raise Busy(f"{folder} is being trained by another process") from None
         yield
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 import sys
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ class ParallelSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         if "joblib" in config.hydra.launcher._target_:
+            from joblib.externals.loky.backend import resource_tracker as loky
+
+            signals.start_sheltered(resource_tracker.ensure_running, loky.ensure_running)
             signals.pass_on_to_workers()
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:

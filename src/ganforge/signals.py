@@ -128,16 +128,16 @@ def ask(processes: Iterable[Any]) -> None:
             process.terminate()
 
 
-def spare_the_tracker() -> None:
-    """Start the process in which multiprocessing keeps its books, which ignores SIGINT and SIGTERM, without SIGHUP too.
+def start_sheltered(*starts: Callable[[], None]) -> None:
+    """Start processes that no signal ends.
 
-    Before a group starts, as it would be the group's.
+    So must those be in which multiprocessing and loky keep their books: they ignore SIGINT and SIGTERM themselves, but
+    not the others, and whoever starts one finds all its blocked signals unblocked.
     """
-    from multiprocessing.resource_tracker import ensure_running
-
     others = [number for number in asking() if number not in (signal.SIGINT, signal.SIGTERM)]
     earlier = {number: signal.signal(number, signal.SIG_IGN) for number in others}
-    ensure_running()
+    for start in starts:
+        start()
     restore(earlier)
 
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from warnings import catch_warnings
 
 UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 """How a file system says that it does not know an operation."""
@@ -94,24 +93,31 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+class Taken(Exception):
+    """Another process holds a lock."""
+
+
 @contextmanager
 def locked(path: Path, patience: float = 0) -> Iterator[None]:
-    """Inside, no other process holds the lock `path`; Timeout if one does for `patience` seconds.
+    """Inside, no other process holds the lock `path`; `Taken` if one does for `patience` seconds.
 
-    The system lifts it when a process is killed. Without locks in the file system the file names its process instead,
-    and is worth nothing once that has ended.
+    The system lifts it when a process is killed. Where the file system has no locks, the file names its process
+    instead, and is worth nothing once that has ended.
     """
+    with catch_warnings(action="ignore"):  # the import warns where Python has no locks
+        from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
     lock: BaseFileLock = FileLock(path)
     try:
-        lock.acquire(patience)
-    except Timeout:
-        raise
-    except OSError as error:
-        if error.errno not in UNKNOWN:
-            raise
-        path.unlink(missing_ok=True)
-        lock = SoftFileLock(path)
-        lock.acquire(patience)
+        try:
+            lock.acquire(patience)
+        except OSError as error:
+            if error.errno not in UNKNOWN:
+                raise
+            path.unlink(missing_ok=True)
+            lock = SoftFileLock(path)
+            lock.acquire(patience)
+    except Timeout as error:
+        raise Taken(f"{path} is held by another process") from error
     try:
         yield
     finally:

@@ -11,9 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
-from ganforge.artifacts.files import locked
+from ganforge.artifacts.files import Taken, locked
 from ganforge.processes import PARENT
 from ganforge.ranking import training_lines
 from ganforge.resume import quoted
@@ -37,7 +35,7 @@ def alone_in(folder: Path) -> Iterator[None]:
                 with locked(lock, PATIENCE_WITH_OTHERS):
                     pass
             others = stack.pop_all()
-    except Timeout as error:
+    except Taken as error:
         raise ValueError(f"{folder}: this search, or a trial of it, is still running") from error
     with others:
         yield
