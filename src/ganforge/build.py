@@ -136,7 +136,7 @@ def load(data: InMemoryData, config: DictConfig) -> None:
 def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
     hardware = resolved(config.trainer)
-    return create(
+    trainer = create(
         OmegaConf.masked_copy(hardware, [str(key) for key in hardware if key not in OURS]),
         "trainer",
         callbacks=[create_as(Callback, node, f"callbacks.{name}") for name, node in config.callbacks.items()],
@@ -151,6 +151,12 @@ def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+    trainer._signal_connector.register_signal_handlers = nothing  # ours are there, and need no SIGUSR1
+    return trainer
+
+
+def nothing() -> None:
+    """A function and no lambda, as a trainer is sent to other processes."""
 
 
 def build_logger(node: DictConfig, name: str, first_unwritten: int | None) -> Any:
