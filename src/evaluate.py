@@ -33,16 +33,14 @@ the same scores, bit for bit. run=latest is the run that was written to last.
 All keys and their values: python src/evaluate.py --cfg job
 """
 
-import os
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from ganforge.command import answer, main, quiet
-
-os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
 
 def evaluate(config: DictConfig) -> None:
@@ -58,4 +56,4 @@ def entry(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "evaluate", __doc__))
+    sys.exit(main(entry, "evaluate", documentation(__file__)))

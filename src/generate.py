@@ -24,7 +24,8 @@ was written to last.
 All keys and their values: python src/generate.py --cfg job
 """
 
-import os
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import sys
 from pathlib import Path
 
@@ -32,8 +33,6 @@ import hydra
 from omegaconf import DictConfig
 
 from ganforge.command import answer, main, quiet, shown
-
-os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
 
 def draw(config: DictConfig) -> None:
@@ -51,4 +50,4 @@ def entry(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "generate", __doc__))
+    sys.exit(main(entry, "generate", documentation(__file__)))

@@ -39,9 +39,9 @@ All keys and their values: python src/train.py --cfg job
 Hydra's own flags: python src/train.py --hydra-help
 """
 
-import os
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
@@ -49,8 +49,6 @@ from omegaconf import DictConfig
 from ganforge.command import importing, main, quiet
 from ganforge.job import Job, run_job
 from ganforge.terminal import keep_output_from_failing
-
-os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
 
 def train(config: DictConfig, job: Job) -> float | None:
@@ -81,4 +79,4 @@ if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
 
     quiet()
 elif __name__ == "__main__":
-    sys.exit(main(entry, "train", __doc__, resume))
+    sys.exit(main(entry, "train", documentation(__file__), resume))

@@ -1,7 +1,10 @@
 """From a composed configuration to objects; refuses, in the user's words, what makes no sense."""
 
+import os
 import shutil
+import sys
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,10 @@ import lightning
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -23,6 +28,7 @@ from ganforge.faults import unwrapped
 from ganforge.interfaces import Batch
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.references import refuse_endless_references, resolved
+from ganforge.signals import start_sheltered
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.trust import refuse_untrusted_targets
 
@@ -55,6 +61,8 @@ class Experiment:
 
     def fit(self, checkpoint: Path | None = None) -> None:
         """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""
+        if isinstance(self.trainer.strategy.launcher, _MultiProcessingLauncher):
+            start_sheltered(resource_tracker.ensure_running)
         try:
             self.trainer.fit(self.system, datamodule=self.data, ckpt_path=checkpoint, weights_only=True)
         except Exception as error:
@@ -104,6 +112,7 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
         load(data, config)
     trainer = build_trainer(config, first_unwritten)
     refuse_other_launchers(trainer, in_sweep)
+    warn_of_crowding(trainer)
     refuse_missing_labels(config, data)
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
@@ -153,7 +162,7 @@ def sample_fingerprint(split: Batch) -> str:
 def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
     hardware = resolved(config.trainer)
-    return create(
+    trainer = create(
         OmegaConf.masked_copy(hardware, [str(key) for key in hardware if key not in OURS]),
         "trainer",
         callbacks=[create_as(Callback, node, f"callbacks.{name}") for name, node in config.callbacks.items()],
@@ -168,6 +177,12 @@ def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+    trainer._signal_connector.register_signal_handlers = nothing  # ours are there, and need no SIGUSR1
+    return trainer
+
+
+def nothing() -> None:
+    """A function and no lambda, as a trainer is sent to other processes."""
 
 
 def build_logger(node: DictConfig, name: str, first_unwritten: int | None) -> Any:
@@ -190,6 +205,17 @@ def refuse_other_launchers(trainer: lightning.Trainer, in_sweep: bool) -> None:
         raise ValueError(
             f"this strategy repeats the command line for each device, which would write {mixed}. Use trainer=ddp, "
             "trainer=ddp_cpu or trainer.strategy=ddp_spawn_find_unused_parameters_true"
+        )
+
+
+def warn_of_crowding(trainer: lightning.Trainer) -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    local = isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)
+    if local and isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
+        print(
+            f"warning: trainer.devices={trainer.num_devices} processes share {cores} processor cores, which makes them "
+            "slower than fewer would be",
+            file=sys.stderr,
         )
 
 

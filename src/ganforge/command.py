@@ -30,6 +30,7 @@ from ganforge.words import parse
 LONGEST = 1000
 """Characters of a message."""
 KILLED, USER_MISTAKE, INTERRUPTED = 1, 2, 128 + SIGINT
+QUIET = ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn")
 exit_code = 0
 Resume = Callable[[list[str], bool], list[str] | None]
 
@@ -43,6 +44,7 @@ def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Re
     """
     keep_output_from_failing()
     try:
+        refuse_half_a_launcher()
         run_line(entry, config_name, help_text, resume)
     except Exception as error:
         message = mistake_of_the_user(error)
@@ -89,7 +91,7 @@ def refuse_flags(message: str) -> NoReturn:
 def described_groups(config_name: str) -> str:
     """Every group with its options, the default first, for a terminal of 80 columns."""
     defaults: dict[str, str] = {}
-    for line in (conf_folder() / f"{config_name}.yaml").read_text().splitlines():
+    for line in (conf_folder() / f"{config_name}.yaml").read_text(encoding="utf-8").splitlines():
         group, _, option = line.strip().removeprefix("- ").partition(": ")
         defaults.setdefault(group, option)
     lines = []
@@ -107,6 +109,7 @@ def importing() -> Iterator[None]:
     Nothing that a module defines becomes garbage: looking for some meanwhile would take a fifth of the time, and the
     collector need never look there again.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of a home folder that cannot be written to
     if "torch" in sys.modules:
         yield
         return
@@ -120,7 +123,7 @@ def importing() -> Iterator[None]:
 
 def quiet() -> None:
     """Silence what libraries say about choices that are not the user's."""
-    for name in ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn"):
+    for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
     quiet_warnings()
     threading.excepthook = quiet_writer
@@ -177,7 +180,18 @@ def typed_words(hydra: Any) -> list[str]:
 
 def rank() -> int:
     """This process's number where a scheduler starts one for each device: SLURM, or torchrun."""
-    return int(os.environ.get("SLURM_PROCID", os.environ.get("RANK", 0)))
+    return int(os.environ.get("SLURM_PROCID", os.environ.get("RANK", 0) if "TORCHELASTIC_RUN_ID" in os.environ else 0))
+
+
+def refuse_half_a_launcher() -> None:
+    """Lightning believes RANK, and waits for the other processes, also where nobody has started them."""
+    said = {name: os.environ[name] for name in ("RANK", "WORLD_SIZE") if name in os.environ}
+    launched = {"SLURM_PROCID", "TORCHELASTIC_RUN_ID"} & os.environ.keys()
+    if not launched and (said.get("RANK", "0"), said.get("WORLD_SIZE", "1")) != ("0", "1"):
+        words = " and ".join(f"{name}={value}" for name, value in said.items())
+        raise ValueError(
+            f"{words} would make this a part of a group: unset RANK and WORLD_SIZE, or start with torchrun"
+        )
 
 
 def requeued() -> bool:

@@ -5,13 +5,11 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGUSR1
 from typing import Any
 
-from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -19,11 +17,12 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge import command
+from ganforge.artifacts.files import Taken, locked
 from ganforge.artifacts.records import write_json
 from ganforge.claim import Claim, claimed
 from ganforge.command import complain, mistake_of_the_user, rank, requeued, shown, typed_words
 from ganforge.faults import Killed, Stopped
-from ganforge.signals import forwarding_signals, handled_by
+from ganforge.signals import forwarding_signals, handled_by, is_worker
 from ganforge.stored import stored_config, stored_status
 from ganforge.words import quoted
 
@@ -155,12 +154,17 @@ def perform(job: Job, config: DictConfig, train: Train) -> float | None:
     except Stopped as stop:
         stop = Stopped(received[0], stop.images_seen) if received else stop
         record_end(job, "interrupted", images_seen=stop.images_seen)
+        if is_worker():
+            return None
         saved = "and saved" if any(job.folder.glob("checkpoints/*.ckpt")) else "and nothing was saved"
         print(f"stopped by {stop.signal_number.name} at {stop.images_seen:,} images, {saved}", file=sys.stderr)
         leave(job, stop)
         sys.exit(128 + stop.signal_number)
     except (KeyboardInterrupt, SystemExit) as end:
-        print(f"interrupted {record_end(job, 'interrupted')}", file=sys.stderr)
+        when = record_end(job, "interrupted")
+        if is_worker():
+            return None
+        print(f"interrupted {when}", file=sys.stderr)
         sys.exit(end.code if isinstance(end, SystemExit) else command.INTERRUPTED)
     except Exception as error:
         message = mistake_of_the_user(error)
@@ -198,14 +202,17 @@ def record_end(job: Job, state: str, **facts: Any) -> str:
 def leave(job: Job, stop: Stopped) -> None:
     """Say how to go on, or ask the scheduler to."""
     scheduler = handled_by(stop.signal_number)
-    if stop.signal_number == SIGUSR1 and "SLURM_JOB_ID" in os.environ:
+    if stop.signal_number.name == "SIGUSR1" and "SLURM_JOB_ID" in os.environ:
         if rank() == 0:
             subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
     elif scheduler is not None:
         scheduler(stop.signal_number, None)
     else:
-        folder = job.folder.parent if job.in_sweep else job.folder
-        print(f"go on with: python src/train.py resume={shown(folder)}", file=sys.stderr)
+        say_how_to_go_on(job.folder.parent if job.in_sweep else job.folder)
+
+
+def say_how_to_go_on(folder: Path) -> None:
+    print(f"go on with: python src/train.py resume={shown(folder)}", file=sys.stderr)
 
 
 class Busy(ValueError):
@@ -218,12 +225,9 @@ def alone_in(folder: Path) -> Iterator[None]:
     if rank() > 0:
         yield
         return
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Busy(f"{folder} is being trained by another process") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / ".lock"))
+        except Taken:
+            raise Busy(f"{folder} is being trained by another process") from None
         yield
-    finally:
-        lock.release()

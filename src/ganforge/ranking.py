@@ -54,7 +54,7 @@ def job_record(status: Path) -> dict[str, Any]:
     record = {"number": int(folder.name) if folder.name.isdigit() else -1, "error": "it was killed", "overrides": []}
     if (words := folder / ".hydra" / "overrides.yaml").exists():
         record["overrides"] = read_yaml(words)
-    record |= json.loads(status.read_text())
+    record |= json.loads(status.read_text(encoding="utf-8"))
     evaluation = best_evaluation(folder)
     if evaluation is None:
         return record | {"monitor": "", "mode": "", "score": None, "images_seen": None, "stamp": ""}

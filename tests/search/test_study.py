@@ -156,4 +156,4 @@ def test_stopping_ends_the_processes(fake: Fake, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(KeyboardInterrupt):
         search.run("sleep=60", jobs=2)
     assert len(search.processes) == 2
-    assert [process.returncode for process in search.processes] == [-signal.SIGTERM] * 2
+    assert {process.returncode for process in search.processes} <= {-signal.SIGTERM, 128 + signal.SIGTERM}

@@ -9,6 +9,7 @@ from lightning import Trainer
 
 from ganforge.artifacts.checkpoints import rotate
 from ganforge.artifacts.evaluations import order
+from ganforge.artifacts.files import link
 from ganforge.artifacts.tensors import portable, save_generator
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
@@ -78,9 +79,7 @@ class Checkpoints(Periodic):
 
     def _keep_best(self, module: GANModule) -> None:
         if self.monitor is not None:
-            best = self.folder / "best.ckpt"
-            best.unlink(missing_ok=True)
-            best.hardlink_to(self.folder / "last.ckpt")
+            link(self.folder / "last.ckpt", self.folder / "best.ckpt")
         facts = {"images_seen": module.images_seen, "scores": module.scores}
         config = portable(dict(module.hparams))
         save_generator(self.run_folder / "generator.safetensors", module.averaged_generator, config, facts)
