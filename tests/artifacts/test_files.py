@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganforge.artifacts.checkpoints import AtomicCheckpointIO
+from ganforge.artifacts.checkpoints import AtomicCheckpointIO, Checkpoint
 from ganforge.artifacts.files import replacing
 from ganforge.artifacts.images import grid, labelled, save_png, scatter, to_uint8
 from ganforge.artifacts.records import append_line, read_lines
@@ -38,6 +38,11 @@ def test_checkpoint_survives_a_failed_successor(tmp_path: Path, monkeypatch: pyt
         AtomicCheckpointIO().save_checkpoint({"x": torch.arange(9)}, path)
     assert torch.equal(torch.load(path, weights_only=True)["x"], torch.arange(3))
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize(("settled", "first"), [(True, 65), (False, 64)])
+def test_a_resumed_run_writes_a_moment_again_only_if_something_was_still_due_then(settled: bool, first: int) -> None:
+    assert Checkpoint(Path("last.ckpt"), {"images_seen": 64, "settled": settled}).first_unwritten == first
 
 
 def test_to_uint8_rounds_to_the_nearest_level_and_clamps() -> None:

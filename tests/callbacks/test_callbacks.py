@@ -94,11 +94,14 @@ def test_a_ruined_weight_is_never_saved(composed: Compose, tmp_path: Path) -> No
     assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
 
 
-def test_best_is_kept_when_later_scores_are_worse(composed: Compose, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "judged"), [("min", [3.0, 1.0, 2.0]), ("max", [1.0, 3.0, 2.0])])
+def test_best_is_kept_when_later_scores_are_worse(
+    composed: Compose, tmp_path: Path, mode: str, judged: list[float]
+) -> None:
     run = experiment(composed, "images=192", "evaluate_every=64")
     (checkpoints,) = [c for c in run.trainer.callbacks if type(c).__name__ == "Checkpoints"]
-    checkpoints.monitor = "fid"
-    scores = iter([3.0, 1.0, 2.0])
+    checkpoints.monitor, checkpoints.mode = "fid", mode
+    scores = iter(judged)
 
     class Judge(Periodic):
         def due(self, trainer: Trainer, module: LightningModule) -> None:
