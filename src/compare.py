@@ -44,13 +44,15 @@ def main(words: list[str]) -> int:
     if "--help" in words or "-h" in words:
         print(__doc__.strip())
         return 0
+    from ganforge.comparison.runs import printable
+
     try:
         arguments = parsed(words)
         from ganforge.comparison.report import compare
 
         compare(arguments.folders, arguments.output.removesuffix(".html"), arguments.score)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     return 0
 

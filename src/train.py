@@ -61,10 +61,10 @@ def train(config: DictConfig, job: Job) -> float | None:
     return show_summary(config, job)
 
 
-def resume(words: list[str]) -> list[str] | None:
+def resume(words: list[str], multirun: bool) -> list[str] | None:
     from ganforge.resume import go_on
 
-    return go_on(words, train)
+    return go_on(words, multirun, train)
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_higher_is_better_where_the_metrics_say_so(tmp_path: Path) -> None:
     job(tmp_path, 0, "finished", [0.5, 0.7], mode="max")
     job(tmp_path, 1, "finished", [0.9], mode="max")
     assert [row["number"] for row in ranking(tmp_path)] == ["1", "0"]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_scores_that_are_not_numbers_are_neither_the_best_of_a_job_nor_of_the_table(tmp_path: Path, mode: str) -> None:
+    job(tmp_path, 0, "finished", [nan], mode=mode)
+    job(tmp_path, 1, "finished", [nan, 2.0], mode=mode)
+    job(tmp_path, 2, "finished", [3.0, nan], mode=mode)
+    order = ["2", "1", "0"] if mode == "max" else ["1", "2", "0"]
+    rows = ranking(tmp_path)
+    assert [row["number"] for row in rows] == order
+    assert sorted(row["score"] for row in rows) == ["2.0", "3.0", "nan"]
 
 
 def test_unequal_stamps_are_ranked_apart(tmp_path: Path) -> None:

@@ -60,14 +60,15 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
     except (ValueError, OSError, MemoryError, OmegaConfBaseException):
         raise
     except Exception as error:  # a part was given what no signature speaks of
-        raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {reason}") from error
 
 
 def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> Experiment:
     config = config.copy()
     OmegaConf.set_struct(config, False)
     refuse_endless_references(OmegaConf.to_container(config))
-    if config.metrics.extractor is None:
+    if not has_scores(config):
         config.callbacks.pop("evaluation", None)
     refuse_untrusted_targets(config)
     refuse_foreign_metrics(config)
@@ -107,7 +108,8 @@ def create(node: DictConfig, where: str, **more: Any) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, ValueError):
             raise ValueError(str(cause)) from error
-        raise ValueError(f"{where} cannot be built: {cause}") from error
+        reason = str(cause).partition("\n")[0]
+        raise ValueError(f"{where} cannot be built: {reason}") from error
 
 
 def create_as(kind: type, node: DictConfig, where: str, **more: Any) -> Any:
@@ -120,6 +122,7 @@ def create_as(kind: type, node: DictConfig, where: str, **more: Any) -> Any:
 def load(data: InMemoryData, config: DictConfig) -> None:
     """Read the data; it describes itself once, in the configuration that networks read."""
     data.load_splits()
+    refuse_few_held_out(config, data)
     for fact in ("image_size", "channels", "num_classes"):
         config.data[fact] = getattr(data, fact)
 
@@ -216,7 +219,7 @@ def refuse_impossible_endings(system: AdversarialModule, precision: str) -> None
 
 def refuse_foreign_metrics(config: DictConfig) -> None:
     """Scores of points are for points, and scores of images for images."""
-    if config.metrics.extractor is None:
+    if not has_scores(config):
         return
     judges_points = config.metrics.extractor._target_.endswith("PointsExtractor")
     if judges_points != config.data._target_.endswith("Mixture2d"):
@@ -224,22 +227,40 @@ def refuse_foreign_metrics(config: DictConfig) -> None:
         raise ValueError(f"these metrics judge {kind}, and the data has none: leave metrics= out, or use metrics=none")
 
 
+def refuse_few_held_out(config: DictConfig, data: InMemoryData) -> None:
+    """Scores compare with two images at least; without scores one is shown beside the samples."""
+    needed, held_out = 2 if has_scores(config) else 1, len(data.held_out_split.images)
+    if held_out < needed:
+        raise ValueError(
+            f"data.held_out={config.data.held_out} of the {held_out + len(data.train_split.images)} images of "
+            f"{data.name} are {held_out}, and {needed} must be held out: use more images, or a larger data.held_out"
+        )
+
+
+def has_scores(config: DictConfig) -> bool:
+    """False with metrics=none, whose extractor names no class."""
+    extractor = config.metrics.extractor
+    return extractor is not None and not (OmegaConf.is_dict(extractor) and "_target_" not in extractor)
+
+
 def refuse_unused_labels(system: AdversarialModule, config: DictConfig, data: InMemoryData) -> None:
     """With condition=class, labels must be there and both players must take them."""
     if not config.condition.labels:
         return
     if data.num_classes is None:
-        raise ValueError(f"condition=class needs class labels, and {data.name} has none. Leave condition= out")
+        raise ValueError(
+            f"condition=class needs class labels, and {data.name} has none{data.why_unlabelled}. Leave condition= out"
+        )
     for player in ("generator", "discriminator"):
         if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
             raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
 
 
 def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
-    extractor = config.metrics.extractor
-    if extractor is not None and get_object(extractor._target_).needs_labels and data.num_classes is None:
+    if data.num_classes is None and has_scores(config) and get_object(config.metrics.extractor._target_).needs_labels:
         raise ValueError(
-            f"metrics=classifier needs class labels, and {data.name} has none. Use metrics=inception or metrics=none"
+            f"metrics=classifier needs class labels, and {data.name} has none{data.why_unlabelled}. "
+            "Use metrics=inception or metrics=none"
         )
 
 

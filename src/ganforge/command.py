@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,9 +29,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.records import write_json
 from ganforge.faults import Killed, Stopped
-from ganforge.overrides import conf_folder, groups, refuse_bad_overrides
+from ganforge.overrides import conf_folder, groups, refuse_bad_overrides, understood
 from ganforge.signals import forwarding_signals, handled_by
-from ganforge.stored import stored_config, stored_status
+from ganforge.stored import LATEST, RUNS, latest, stored_config, stored_status
+from ganforge.words import parse
 
 LONGEST = 1000
 """Characters of a message."""
@@ -50,15 +52,15 @@ class Job:
 
 
 Train = Callable[[DictConfig, Job], float | None]
-Resume = Callable[[list[str]], list[str] | None]
+Resume = Callable[[list[str], bool], list[str] | None]
 
 
 def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Resume | None = None) -> int:
     """Run a Hydra entry point.
 
-    `resume` gets the words of a command line with `resume=`; it goes on with a run itself, or returns the words of a
-    sweep to go on with. The exit code is 0, 2 after a mistake of the user, 128 + its number after a signal, 1 for the
-    rest.
+    `resume` gets the words of a command line with `resume=`, and whether it has -m; it goes on with a run itself, or
+    returns the words of a sweep to go on with. The exit code is 0, 2 after a mistake of the user, 128 + its number
+    after a signal, 1 for the rest.
     """
     try:
         run_line(entry, config_name, help_text, resume)
@@ -74,25 +76,34 @@ def run_line(entry: Callable[[], None], config_name: str, help_text: str, resume
     parser = get_args_parser()
     parser.error = refuse_flags  # type: ignore[method-assign]
     arguments = parser.parse_intermixed_args()
-    words = arguments.overrides
-    flags = [word for word in sys.argv[1:] if word not in words]
+    flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
     if arguments.help:
         print(help_text.format(groups=described_groups(config_name)).strip())
         return
+    warnings.filterwarnings("ignore")  # Hydra warns of what it then raises
+    words = [] if arguments.hydra_help else understood(arguments.overrides)
     if not (arguments.hydra_help or arguments.info is not None or arguments.shell_completion):
-        if resume is not None and not arguments.cfg and any(word.startswith("resume=") for word in words):
-            sweep = resume(words)
+        if resume is not None and not arguments.cfg and any(map(asks_to_go_on, words)):
+            sweep = resume(words, arguments.multirun)
             if sweep is None:
                 return
             words, flags, arguments.multirun = sweep, [*flags, "--multirun"], True
         refuse_bad_overrides(words, arguments.multirun, config_name)
-    sys.argv[1:] = [*flags, *words]
+    sys.argv[1:] = [*words, *flags]  # in this order, as --info takes a word that follows it
     utils.run_and_report = lambda func: func()  # Hydra would print a traceback of whatever is raised, and leave
     entry()
 
 
+def asks_to_go_on(word: str) -> bool:
+    override = parse(word)
+    return override.key_or_group == "resume" and override.value() is not None
+
+
 def refuse_flags(message: str) -> NoReturn:
-    raise ValueError(f"{message} (--hydra-help shows Hydra's own flags)")
+    """An argument that begins with dashes, and is no flag of Hydra's."""
+    match = re.search(r"unrecognized arguments: --?(\w[\w.-]*)", message)
+    hint = f"a key has no dashes: {match[1]}=..., and " if match else ""
+    raise ValueError(f"{message} ({hint}--hydra-help shows Hydra's own flags)")
 
 
 def described_groups(config_name: str) -> str:
@@ -145,8 +156,7 @@ def quiet_writer(arguments: threading.ExceptHookArgs) -> None:
 def complain(error: BaseException) -> int:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
-    text = str(error).strip()
-    print(f"error: {printable(text.splitlines()[0] if text else type(error).__name__)}", file=sys.stderr)
+    print(f"error: {printable(str(error).strip() or type(error).__name__)}", file=sys.stderr)
     return USER_MISTAKE
 
 
@@ -156,13 +166,16 @@ def printable(line: str) -> str:
 
 
 def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
-    """Run an entry point that starts no training; mistakes end in a line."""
+    """Run an entry point that starts no training, with the folder that `run=latest` means; mistakes end in a line."""
     global exit_code
     try:
-        question(config)
-    except KeyboardInterrupt:
+        if config.get("run") == LATEST:
+            config.run = shown(latest(Path(config.paths.outputs), *RUNS))
+        with forwarding_signals():
+            question(config)
+    except SystemExit as end:
         print("interrupted", file=sys.stderr)
-        exit_code = INTERRUPTED
+        exit_code = int(str(end.code))
     except Exception as error:
         message = mistake_of_the_user(error)
         if message is None:
@@ -306,8 +319,13 @@ def mistake_of_the_user(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
-        return "not enough memory: lower data.batch_size, metrics.images or the width of the networks"
-    return str(error) if isinstance(error, ValueError | Killed | HydraException | OmegaConfBaseException) else None
+        return (
+            "not enough memory: lower what is largest of data.image_size, data.batch_size, metrics.images, "
+            "model.latent.dim and the width of the networks"
+        )
+    if isinstance(error, HydraException | OmegaConfBaseException):  # their first line says it, the others are advice
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return str(error) if isinstance(error, ValueError | Killed) else None
 
 
 def shown(path: Path) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ganforge import command
+from ganforge.artifacts.evaluations import RECORDS, best, order
 from ganforge.artifacts.records import read_lines, read_yaml, write_json
 
 
@@ -55,16 +56,16 @@ def job_record(status: Path) -> dict[str, Any]:
     if (words := folder / ".hydra" / "overrides.yaml").exists():
         record["overrides"] = read_yaml(words)
     record |= json.loads(status.read_text())
-    best = best_evaluation(folder)
-    if best is None:
+    evaluation = best_evaluation(folder)
+    if evaluation is None:
         return record | {"monitor": "", "mode": "", "score": None, "images_seen": None, "stamp": ""}
     metrics = read_yaml(folder / ".hydra" / "config.yaml")["metrics"]
     return record | {
         "monitor": metrics["monitor"],
         "mode": metrics["mode"],
-        "score": best["scores"][metrics["monitor"]],
-        "images_seen": best["images_seen"],
-        "stamp": json.dumps(best["stamp"], sort_keys=True),
+        "score": evaluation["scores"][metrics["monitor"]],
+        "images_seen": evaluation["images_seen"],
+        "stamp": json.dumps(evaluation["stamp"], sort_keys=True),
     }
 
 
@@ -75,7 +76,7 @@ def ranked_by_stamp(jobs: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
         if job["state"] == "finished" and job["score"] is not None:
             tables.setdefault((job["stamp"], job["monitor"]), []).append(job)
     for table in tables.values():
-        table.sort(key=lambda job: job["score"], reverse=table[0]["mode"] == "max")
+        table.sort(key=lambda job: order(job["score"], job["mode"]))
     return list(tables.values())
 
 
@@ -105,7 +106,7 @@ def write_ranking(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def training_lines(folder: Path) -> list[dict[str, Any]]:
     """The evaluations made while training, without those that `evaluate.py` added."""
-    return [line for line in read_lines(folder / "metrics.jsonl") if "by" not in line]
+    return [line for line in read_lines(folder / RECORDS) if "by" not in line]
 
 
 def best_evaluation(folder: Path) -> dict[str, Any] | None:
@@ -114,5 +115,4 @@ def best_evaluation(folder: Path) -> dict[str, Any] | None:
     if not lines:
         return None
     metrics = read_yaml(folder / ".hydra" / "config.yaml")["metrics"]
-    choose = min if metrics["mode"] == "min" else max
-    return choose(lines, key=lambda line: line["scores"][metrics["monitor"]])
+    return best(lines, lambda line: line["scores"][metrics["monitor"]], metrics["mode"])

@@ -15,14 +15,14 @@ from torch import Tensor
 from ganforge.arguments import fits, refuse_wrong_arguments, spelled
 from ganforge.artifacts.checkpoints import Checkpoint, load_whole, newest
 from ganforge.artifacts.records import append_line
-from ganforge.build import OURS, create, load, refuse_foreign_metrics, refuse_missing_labels
+from ganforge.build import OURS, create, has_scores, load, refuse_foreign_metrics, refuse_missing_labels
 from ganforge.command import shown
 from ganforge.comparison.runs import printable, read_evaluations
 from ganforge.data.module import InMemoryData
 from ganforge.evaluation import BLOCK, Evaluator
 from ganforge.pretrained import from_pretrained
 from ganforge.run import score_table, warn
-from ganforge.stamps import RECORDS, best, differences, equally_stamped, last, scored
+from ganforge.stamps import RECORDS, best, comparable_to, differences, last, scored
 from ganforge.stored import stored_config
 from ganforge.systems.gan import GANModule
 from ganforge.trust import refuse_untrusted_targets
@@ -69,7 +69,7 @@ def rescore(request: Request, config: DictConfig) -> None:
     stamp = printable(evaluator.stamp)
     beside, unequal = while_training(request.run, weights.images_seen, stamp)
     if request.against is not None:
-        equal = equally_stamped(others, stamp, request.against)
+        equal = comparable_to(others, stamp, request.against)
         rival = last(equal) if request.checkpoint == "last" else best(equal, run.metrics.monitor, run.metrics.mode)
         beside[f"{request.against.resolve().name}, {rival.images_seen:,}"] = rival.scores
     fakes = evaluator.features(watched(evaluator.fakes(system), request.images, console))
@@ -101,7 +101,7 @@ def run_config(request: Request, config: DictConfig) -> DictConfig:
     run.data.update(stated(config.data))
     if "metrics" in config:
         run.metrics = OmegaConf.to_container(config.metrics)  # its references are to the run, so they stay
-    if run.metrics.extractor is None:
+    if not has_scores(run):
         raise ValueError("there is nothing to score with metrics=none: choose metrics=classifier, inception or mixture")
     run.metrics.update(stated({"images": request.images, "seed": request.seed, "sample_from": request.weights}))
     return run

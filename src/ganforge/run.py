@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ganforge.artifacts.checkpoints import Checkpoint, newest
+from ganforge.artifacts.evaluations import RECORDS
 from ganforge.artifacts.files import replacing
-from ganforge.artifacts.records import append_line, read_lines, replace_lines
+from ganforge.artifacts.records import append_line, leaves, read_lines, replace_lines
 from ganforge.build import build
 from ganforge.command import Job, rank, shown
 from ganforge.faults import Diverged
 from ganforge.ranking import best_evaluation, training_lines
 from ganforge.references import leads_outside, resolved
-from ganforge.stored import leaves
 
 ROLLBACKS = "rollbacks.jsonl"
 MOST_ROLLBACKS = 3
@@ -86,7 +86,7 @@ def self_contained(config: DictConfig) -> DictConfig:
 
 def forget_what_comes_again(folder: Path, first_unwritten: int | None) -> None:
     """Drop the evaluations that a resumed run will make once more; those that `evaluate.py` made stay."""
-    records = folder / "metrics.jsonl"
+    records = folder / RECORDS
     if first_unwritten is not None and records.exists():
         lines = read_lines(records)
         replace_lines(records, [line for line in lines if "by" in line or line["images_seen"] < first_unwritten])

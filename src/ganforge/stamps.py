@@ -2,11 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from ganforge.comparison.runs import Evaluation, leaves, rank, read_evaluations
-
-RECORDS = "metrics.jsonl"
+from ganforge.artifacts.evaluations import RECORDS, comparable, decisive
+from ganforge.artifacts.evaluations import best as best_of
+from ganforge.artifacts.records import leaves
+from ganforge.comparison.runs import Evaluation, read_evaluations
 
 
 def scored(folder: Path) -> list[Evaluation]:
@@ -17,22 +18,21 @@ def scored(folder: Path) -> list[Evaluation]:
     return evaluations
 
 
-def equally_stamped(evaluations: list[Evaluation], stamp: dict[str, Any], folder: Path) -> list[Evaluation]:
-    """Those with this stamp; ValueError says what the nearest one has instead where there are none."""
-    equal = [evaluation for evaluation in evaluations if evaluation.stamp == stamp]
-    if not equal:
+def comparable_to(evaluations: list[Evaluation], stamp: dict[str, Any], folder: Path) -> list[Evaluation]:
+    """Those that may stand beside `stamp`; ValueError says what the nearest one has instead where there are none."""
+    found = [evaluation for evaluation in evaluations if comparable(evaluation.stamp, stamp)]
+    if not found:
         nearest = min((differences(stamp, evaluation.stamp, "there") for evaluation in evaluations), key=len)
         raise ValueError(
             f"the scores of {folder} measured something else ({'; '.join(nearest)}): "
             "evaluate that run first, in the same way"
         )
-    return equal
+    return found
 
 
-def best(evaluations: list[Evaluation], monitor: str, mode: Literal["min", "max"]) -> Evaluation:
+def best(evaluations: list[Evaluation], monitor: str, mode: str) -> Evaluation:
     """The one with the best monitored score; one without it comes last."""
-    sign = -1 if mode == "max" else 1
-    return min(evaluations, key=lambda evaluation: rank(sign * evaluation.scores.get(monitor, math.nan)))
+    return best_of(evaluations, lambda evaluation: evaluation.scores.get(monitor, math.nan), mode)
 
 
 def last(evaluations: list[Evaluation]) -> Evaluation:
@@ -40,8 +40,8 @@ def last(evaluations: list[Evaluation]) -> Evaluation:
 
 
 def differences(stamp: dict[str, Any], other: dict[str, Any], where: str) -> list[str]:
-    """Every entry that two stamps do not have in common, in words."""
-    here, there = dict(leaves(stamp)), dict(leaves(other))
+    """Every entry in which two stamps that are not comparable differ, in words."""
+    here, there = dict(leaves(decisive(stamp, other))), dict(leaves(decisive(other, stamp)))
     return [
         f"{key}: {readable(here.get(key))} here, {readable(there.get(key))} {where}"
         for key in {**here, **there}

@@ -1,7 +1,8 @@
 """Whose turn it is: what moves, when, by how much, and from which random numbers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +109,33 @@ def test_frozen_thaws_after_an_error() -> None:
         assert not layer.weight.requires_grad
         raise RuntimeError
     assert layer.weight.requires_grad
+
+
+def test_what_was_frozen_on_purpose_stays_frozen() -> None:
+    layer = torch.nn.Linear(2, 2)
+    layer.bias.requires_grad_(False)
+    with frozen(layer):
+        assert not layer.weight.requires_grad
+    assert layer.weight.requires_grad and not layer.bias.requires_grad
+
+
+def two_groups(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    first, *others = parameters
+    return torch.optim.Adam([{"params": [first], "lr": 0.25}, {"params": others}], lr=0.5)
+
+
+def test_parameter_groups_keep_rates_of_their_own_and_a_rollback_halves_each(composed: Compose, tmp_path: Path) -> None:
+    """A checkpoint brings the rates that it was saved with, which neither count twice nor instead of the others."""
+    rates = {0: [0.25, 0.5], 2: [0.0625, 0.125]}
+    checkpoint = None
+    for images, rollbacks in ((8, 0), (16, 2), (24, 2)):
+        run = experiment(composed, f"images={images}")
+        run.system.optimizer_factories = dict.fromkeys(("discriminator", "generator"), two_groups)
+        run.system.rollbacks = rollbacks
+        run.fit(checkpoint)
+        for optimizer in run.system.optimizers():
+            assert [group["lr"] for group in optimizer.param_groups] == rates[rollbacks]
+        checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
 
 
 def test_accumulated_gradients_equal_those_of_the_large_batch(composed: Compose) -> None:

@@ -8,10 +8,12 @@ from typing import Any, Literal
 from lightning import Trainer
 
 from ganforge.artifacts.checkpoints import rotate
+from ganforge.artifacts.evaluations import order
 from ganforge.artifacts.tensors import save_generator
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
 from ganforge.faults import Diverged, Stopped
+from ganforge.interfaces import Count
 from ganforge.systems.gan import GANModule
 
 
@@ -24,7 +26,7 @@ class Checkpoints(Periodic):
 
     def __init__(
         self,
-        every: int,
+        every: Count,
         run_folder: str,
         monitor: str | None,
         mode: Literal["min", "max"],
@@ -89,9 +91,9 @@ class Checkpoints(Periodic):
         if self.monitor is not None:
             if module.scored_at != module.images_seen:
                 return False
-            cost = module.scores[self.monitor] if self.mode == "min" else -module.scores[self.monitor]
-            if not cost < self.best:
+            candidate = order(module.scores[self.monitor], self.mode)
+            if not candidate < (False, self.best):
                 return False
-            self.best = cost
+            _, self.best = candidate
         self.best_at = module.images_seen
         return True

@@ -7,6 +7,7 @@ from typing import Any
 from lightning import Callback, Trainer
 
 from ganforge.faults import Stopped
+from ganforge.interfaces import Count
 from ganforge.systems.gan import GANModule
 
 ALWAYS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -21,7 +22,7 @@ class Interruption(Callback):
     let finish.
     """
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: Count) -> None:
         self.every = every
         self.agreed = 0
         self.handlers: dict[int, Any] = {}

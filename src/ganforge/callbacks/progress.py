@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from ganforge.callbacks.clock import Periodic
+from ganforge.interfaces import Count
 from ganforge.systems.gan import GANModule
 
 
@@ -24,7 +25,7 @@ class ProgressBar(Periodic):
     Where the output is no terminal there is a plain line for each evaluation instead, and nothing without `show`.
     """
 
-    def __init__(self, every: int, images: int, monitor: str | None, show: bool = True) -> None:
+    def __init__(self, every: Count, images: int, monitor: str | None, show: bool = True) -> None:
         super().__init__(every)
         self.images, self.monitor, self.show = images, monitor, show
         self.shown_scores: dict[str, float] = {}

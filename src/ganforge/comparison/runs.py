@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganforge.artifacts.evaluations import RECORDS, best
 from ganforge.artifacts.files import refuse_links
-from ganforge.artifacts.records import read_lines, read_yaml
+from ganforge.artifacts.records import leaves, read_lines, read_yaml
 
 HUGE = 1e100
 """Finite scores beyond it are an accident, and cannot be drawn."""
@@ -61,13 +62,7 @@ class Run:
 
     def best(self, evaluations: list[Evaluation]) -> Evaluation:
         """The one with the best monitored score, which is where the run kept its generator."""
-        sign = -1 if self.mode == "max" else 1
-        return min(evaluations, key=lambda evaluation: rank(sign * evaluation.scores[self.monitor]))
-
-
-def rank(score: float) -> tuple[bool, float]:
-    """A key that sorts scores upwards and what is not a number last."""
-    return score != score, score
+        return best(evaluations, lambda evaluation: evaluation.scores[self.monitor], self.mode)
 
 
 def find_runs(folders: list[Path]) -> list[Run]:
@@ -101,12 +96,12 @@ def read_run(folder: Path, name: str) -> Run:
         error=str(status.get("error", "")),
         overrides=[str(word) for word in overrides] if isinstance(overrides, list) else [],
         settings=read_settings(folder / ".hydra" / "config.yaml"),
-        evaluations=list(read_evaluations(folder / "metrics.jsonl")),
+        evaluations=list(read_evaluations(folder / RECORDS)),
     )
     if run.training and run.mode not in ("min", "max"):
         raise ValueError(f"{folder / '.hydra' / 'config.yaml'}: metrics.mode={run.mode} is neither min nor max")
     if any(run.monitor not in evaluation.scores for evaluation in run.training):
-        raise ValueError(f"{folder / 'metrics.jsonl'}: not every line has {run.monitor}, which metrics.monitor names")
+        raise ValueError(f"{folder / RECORDS}: not every line has {run.monitor}, which metrics.monitor names")
     return run
 
 
@@ -124,8 +119,11 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        return printable(dict(leaves(read_yaml(path))))
-    except (ValueError, AttributeError) as error:
+        content = read_yaml(path)
+        if not isinstance(content, dict):
+            raise ValueError("it is not a mapping")
+        return printable(dict(leaves(content)))
+    except ValueError as error:
         raise ValueError(f"{path} is not a readable configuration: {first_line(error)}") from error
 
 
@@ -144,15 +142,6 @@ def read_evaluations(path: Path) -> Iterator[Evaluation]:
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}, is not an evaluation: {error!r}") from error
-
-
-def leaves(tree: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """{dotted key: value}; a list is one value."""
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def numbers(record: dict[str, Any]) -> dict[str, float]:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ganforge.artifacts.evaluations import order
+from ganforge.artifacts.records import leaves
 from ganforge.comparison.groups import collected
-from ganforge.comparison.runs import Evaluation, Run, leaves, rank
+from ganforge.comparison.runs import Evaluation, Run
 from ganforge.suggestions import suggestion
 
 
@@ -141,7 +143,7 @@ def section(points: list[Point]) -> Section:
             )
         )
     if mode:
-        groups.sort(key=lambda group: rank(mean_and_deviation(group.best)[0] * (-1 if mode == "max" else 1)))
+        groups.sort(key=lambda group: order(mean_and_deviation(group.best)[0], mode))
     return Section(score, run.monitor, mode, points[0].evaluation.stamp, groups)
 
 

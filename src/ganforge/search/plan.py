@@ -12,6 +12,7 @@ from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import write_json
 from ganforge.command import typed_words
 from ganforge.search.space import refuse_bad_space, space_of
+from ganforge.stored import LATEST, latest
 
 FILE = "search.json"
 CHANGEABLE = ("trials", "jobs")
@@ -57,6 +58,8 @@ def started(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
 
 def resumed(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
     folder = Path(config.resume).resolve()
+    if config.resume == LATEST:
+        folder = latest(Path(config.paths.outputs), "search/*")
     if not (folder / FILE).is_file():
         raise ValueError(f"{config.resume} is no folder of a search: it has no {FILE}")
     refuse_links(folder)

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from ganforge import command
+from ganforge.artifacts.evaluations import best
 from ganforge.overrides import conf_folder
 from ganforge.randomness import derived_seed
 from ganforge.search.plan import Plan, plan_of
@@ -147,10 +148,9 @@ class Search:
         if not scored:
             self.tell(running, TrialState.FAIL, f"it has no {self.plan.monitor}")
             return
-        choose = min if self.plan.mode == "min" else max
-        best = choose(scored, key=lambda line: line["scores"][self.plan.monitor])
-        running.trial.set_user_attr("images_seen", best["images_seen"])
-        self.tell(running, TrialState.COMPLETE, value=best["scores"][self.plan.monitor])
+        line = best(scored, lambda line: line["scores"][self.plan.monitor], self.plan.mode)
+        running.trial.set_user_attr("images_seen", line["images_seen"])
+        self.tell(running, TrialState.COMPLETE, value=line["scores"][self.plan.monitor])
 
     def tell(self, running: Running, state: TrialState, why: str = "", value: float | None = None) -> None:
         number = running.trial.number

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ganforge.ranking import training_lines
-from ganforge.resume import quoted
+from ganforge.words import quoted
 
 PATIENCE = 60
 """Seconds that a trial has to save its state after SIGTERM."""
