@@ -1,5 +1,7 @@
 """Files appear whole or not at all; pictures show what they should."""
 
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,21 @@ def test_checkpoint_survives_a_failed_successor(tmp_path: Path, monkeypatch: pyt
         AtomicCheckpointIO().save_checkpoint({"x": torch.arange(9)}, path)
     assert torch.equal(torch.load(path, weights_only=True)["x"], torch.arange(3))
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_what_is_written_is_on_the_disk_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a name in its folder, where a folder can be flushed."""
+    flushed: list[str | int] = []
+
+    def fsync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        flushed.append("folder" if stat.S_ISDIR(found.st_mode) else found.st_size)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with replacing(tmp_path / "new" / "x") as file:
+        file.write(b"12345")
+    append_line(tmp_path / "newer" / "y", {"a": 1})
+    assert flushed == [5, *(["folder"] if os.name == "posix" else []), len('{"a": 1}\n')]
 
 
 @pytest.mark.parametrize(("settled", "first"), [(True, 65), (False, 64)])

@@ -1,5 +1,6 @@
 """When callbacks act, in images seen, and what they leave behind."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from omegaconf import DictConfig
 
 from ganforge.build import Experiment, build
 from ganforge.callbacks.clock import Periodic
-from ganforge.callbacks.health import Diverged
+from ganforge.callbacks.health import Diverged, refuse_divergence
+from ganforge.callbacks.interruption import ALWAYS
 
 from ..conftest import TINY
 
@@ -92,6 +94,22 @@ def test_a_ruined_weight_is_never_saved(composed: Compose, tmp_path: Path) -> No
     with pytest.raises(Diverged, match=r"the weight generator\."):
         run.fit()
     assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+
+
+def test_only_a_term_or_a_weight_says_that_a_run_diverged(composed: Compose) -> None:
+    """A gradient norm is infinite whenever a loss scale was too high, which mends itself."""
+    system = experiment(composed).system
+    system.observed = {"gradient_norm/generator": torch.tensor(torch.inf), "logits/real": torch.tensor(torch.inf)}
+    refuse_divergence(system)
+    system.observed["generator/adversarial"] = torch.tensor(torch.inf)
+    with pytest.raises(Diverged, match="the term adversarial is inf"):
+        refuse_divergence(system)
+
+
+def test_signals_are_handled_as_before_once_a_run_is_over(composed: Compose) -> None:
+    before = [signal.getsignal(number) for number in ALWAYS]
+    experiment(composed, "images=8").fit()
+    assert [signal.getsignal(number) for number in ALWAYS] == before
 
 
 @pytest.mark.parametrize(("mode", "judged"), [("min", [3.0, 1.0, 2.0]), ("max", [1.0, 3.0, 2.0])])
