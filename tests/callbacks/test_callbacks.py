@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from ganforge.build import Experiment, build
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import Diverged, refuse_divergence
-from ganforge.callbacks.interruption import ALWAYS
+from ganforge.callbacks.interruption import ALWAYS, Interruption
 
 from ..conftest import TINY
 
@@ -107,8 +107,12 @@ def test_only_a_term_or_a_weight_says_that_a_run_diverged(composed: Compose) -> 
 
 
 def test_signals_are_handled_as_before_once_a_run_is_over(composed: Compose) -> None:
+    run, interruption = experiment(composed), Interruption(every=8)
     before = [signal.getsignal(number) for number in ALWAYS]
-    experiment(composed, "images=8").fit()
+    interruption.on_train_start(run.trainer, run.system)
+    signal.raise_signal(signal.SIGTERM)
+    assert run.system.stop_signal == signal.SIGTERM
+    interruption.teardown(run.trainer, run.system, "fit")
     assert [signal.getsignal(number) for number in ALWAYS] == before
 
 
