@@ -1,5 +1,6 @@
 """When callbacks act, in images seen, and what they leave behind."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from omegaconf import DictConfig
 
 from ganforge.build import Experiment, build
 from ganforge.callbacks.clock import Periodic
-from ganforge.callbacks.health import Diverged
+from ganforge.callbacks.health import Diverged, refuse_divergence
+from ganforge.callbacks.interruption import ALWAYS, Interruption
 
 from ..conftest import TINY
 
@@ -94,11 +96,34 @@ def test_a_ruined_weight_is_never_saved(composed: Compose, tmp_path: Path) -> No
     assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
 
 
-def test_best_is_kept_when_later_scores_are_worse(composed: Compose, tmp_path: Path) -> None:
+def test_only_a_term_or_a_weight_says_that_a_run_diverged(composed: Compose) -> None:
+    """A gradient norm is infinite whenever a loss scale was too high, which mends itself."""
+    system = experiment(composed).system
+    system.observed = {"gradient_norm/generator": torch.tensor(torch.inf), "logits/real": torch.tensor(torch.inf)}
+    refuse_divergence(system)
+    system.observed["generator/adversarial"] = torch.tensor(torch.inf)
+    with pytest.raises(Diverged, match="the term adversarial is inf"):
+        refuse_divergence(system)
+
+
+def test_signals_are_handled_as_before_once_a_run_is_over(composed: Compose) -> None:
+    run, interruption = experiment(composed), Interruption(every=8)
+    before = [signal.getsignal(number) for number in ALWAYS]
+    interruption.on_train_start(run.trainer, run.system)
+    signal.raise_signal(signal.SIGTERM)
+    assert run.system.stop_signal == signal.SIGTERM
+    interruption.teardown(run.trainer, run.system, "fit")
+    assert [signal.getsignal(number) for number in ALWAYS] == before
+
+
+@pytest.mark.parametrize(("mode", "judged"), [("min", [3.0, 1.0, 2.0]), ("max", [1.0, 3.0, 2.0])])
+def test_best_is_kept_when_later_scores_are_worse(
+    composed: Compose, tmp_path: Path, mode: str, judged: list[float]
+) -> None:
     run = experiment(composed, "images=192", "evaluate_every=64")
     (checkpoints,) = [c for c in run.trainer.callbacks if type(c).__name__ == "Checkpoints"]
-    checkpoints.monitor = "fid"
-    scores = iter([3.0, 1.0, 2.0])
+    checkpoints.monitor, checkpoints.mode = "fid", mode
+    scores = iter(judged)
 
     class Judge(Periodic):
         def due(self, trainer: Trainer, module: LightningModule) -> None:

@@ -197,7 +197,10 @@ def test_folder_beyond_memory_is_mapped_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     for number in range(6):
         Image.new("L", (8, 8), number * 40).save(tmp_path / "images" / f"{number}.png")
-    in_memory, mapped = folder(tmp_path / "images"), folder(tmp_path / "images", memory_gib=0.0)
+    size = 6 * 3 * 8 * 8
+    in_memory = folder(tmp_path / "images", memory_gib=size / 2**30)
+    assert not (tmp_path / "cache").exists()
+    mapped = folder(tmp_path / "images", memory_gib=(size - 1) / 2**30)
     assert torch.equal(in_memory.train_split.images, mapped.train_split.images)
     assert f"{tmp_path}/#" in Path("/proc/self/maps").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["images"], "what another process could empty or meet again"
