@@ -68,6 +68,11 @@ REFUSED = {
     "fakes": (["metrics.images=3"], "at least 10"),
     "latent": (["model.latent.dim=0"], "at least one dimension"),
     "cadence": (["evaluate_every=0"], "^evaluate_every=0 should be a whole number, at least 1"),
+    "a time for a budget": (["+trainer.max_time=00:00:00:02"], "^trainer.max_time=.* the budget of a run is images="),
+    "a trial of Lightning's": (["+trainer.fast_dev_run=true"], "^trainer.fast_dev_run=True: the budget of a run"),
+    "few images again and again": (["trainer.limit_train_batches=3"], "^trainer.limit_train_batches=3: the budget"),
+    "epochs for a budget": (["trainer.max_epochs=3"], "^trainer.max_epochs=3: the budget of a run"),
+    "more than the budget": (["+trainer.min_steps=100"], "^trainer.min_steps=100: the budget of a run"),
 }
 
 

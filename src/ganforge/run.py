@@ -74,8 +74,8 @@ def begin(config: DictConfig, job: Job) -> None:
     if rank() > 0 or job.begun:
         return
     job.begun = True
-    write_json(job.folder / "status.json", job.status("starting"))
     write_configuration(config, job)
+    write_json(job.folder / "status.json", job.status("starting"))
 
 
 def roll_back(job: Job, reason: str, start: Checkpoint | None) -> None:

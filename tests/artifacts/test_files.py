@@ -13,6 +13,7 @@ from ganforge.artifacts.checkpoints import AtomicCheckpointIO, Checkpoint
 from ganforge.artifacts.files import replacing
 from ganforge.artifacts.images import grid, labelled, save_png, scatter, to_uint8
 from ganforge.artifacts.records import append_line, read_lines
+from ganforge.artifacts.tensors import Cache
 
 
 def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
@@ -26,6 +27,16 @@ def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path: Path
     with replacing(path) as file:
         file.write(b"new")
     assert path.read_text() == "new"
+
+
+def test_a_cache_that_cannot_be_written_is_named_before_anything_is_computed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    def compute() -> dict[str, torch.Tensor]:
+        raise AssertionError("for nothing")
+
+    with pytest.raises(OSError, match="file"):
+        Cache(tmp_path / "file" / "cache")("key", compute)
 
 
 def test_checkpoint_survives_a_failed_successor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

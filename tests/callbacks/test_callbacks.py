@@ -1,5 +1,6 @@
 """When callbacks act, in images seen, and what they leave behind."""
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,8 @@ from omegaconf import DictConfig
 from ganforge.build import Experiment, build
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import Diverged, refuse_divergence
-from ganforge.callbacks.interruption import ALWAYS, Interruption
+from ganforge.callbacks.interruption import Interruption
+from ganforge.callbacks.status import Status
 
 from ..conftest import TINY
 
@@ -58,6 +60,24 @@ def test_budget_ends_the_run_at_the_first_whole_round(composed: Compose, images:
     run = experiment(composed, f"images={images}")
     run.fit()
     assert run.system.images_seen == seen
+
+
+class Impatient(Callback):
+    """Ends a run as Lightning's own limits do."""
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        trainer.should_stop = True
+
+
+@pytest.mark.parametrize(("limits", "state", "seen"), [([], "finished", 128), ([Impatient()], "ended", 64)])
+def test_a_run_is_finished_only_when_its_budget_is_spent(
+    composed: Compose, tmp_path: Path, limits: list[Callback], state: str, seen: int
+) -> None:
+    run = experiment(composed, "images=128")
+    run.trainer.callbacks = [Status(tmp_path / "status.json", {"number": 3}, 128), *run.trainer.callbacks, *limits]
+    run.fit()
+    status = json.loads((tmp_path / "status.json").read_text())
+    assert status == {"number": 3, "state": state, "images_seen": seen}
 
 
 class Poison(Callback):
