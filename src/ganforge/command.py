@@ -307,9 +307,7 @@ def mistake_of_the_user(error: BaseException) -> str | None:
         return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
         return "not enough memory: lower data.batch_size, metrics.images or the width of the networks"
-    if isinstance(
-        error, HydraException | OmegaConfBaseException
-    ):  # whose first line says it, where a file name has none
+    if isinstance(error, HydraException | OmegaConfBaseException):  # further lines only repeat the key
         return (str(error).strip().splitlines() or [type(error).__name__])[0]
     return str(error) if isinstance(error, ValueError | Killed) else None
 
