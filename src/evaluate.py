@@ -1,7 +1,7 @@
 """Score a trained run again, or the pictures of any other generator.
 
 usage: python src/evaluate.py run=FOLDER [key=value ...]
-       python src/evaluate.py fakes=PICTURES data=DATA metrics=SCORES [key=value ...]
+       python src/evaluate.py fakes=PICTURES data=DATA metrics=SCORES
 
 Examples:
 
