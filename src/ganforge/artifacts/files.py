@@ -101,23 +101,23 @@ class Taken(Exception):
 def locked(path: Path, patience: float = 0) -> Iterator[None]:
     """Inside, no other process holds the lock `path`; `Taken` if one does for `patience` seconds.
 
-    The system lifts it when a process is killed. Where the file system has no locks, the file names its process
-    instead, and is worth nothing once that has ended.
+    The system lifts it when a process is killed. Where the file system has no locks, a file names the process instead,
+    and is worth nothing once that has ended.
     """
-    with catch_warnings(action="ignore"):  # the import warns where Python has no locks
+    with catch_warnings(action="ignore"):  # filelock warns where Python, or the file system, has no locks
         from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
-    lock: BaseFileLock = FileLock(path)
-    try:
+
+        lock: BaseFileLock = FileLock(path)
         try:
-            lock.acquire(patience)
-        except OSError as error:
-            if error.errno not in UNKNOWN:
-                raise
-            path.unlink(missing_ok=True)
-            lock = SoftFileLock(path)
-            lock.acquire(patience)
-    except Timeout as error:
-        raise Taken(f"{path} is held by another process") from error
+            try:
+                lock.acquire(patience)
+            except OSError as error:
+                if error.errno not in UNKNOWN:
+                    raise
+                lock = SoftFileLock(f"{path}.held")
+                lock.acquire(patience)
+        except Timeout as error:
+            raise Taken(f"{path} is held by another process") from error
     try:
         yield
     finally:
