@@ -53,6 +53,8 @@ RUNS = [
     "loss=lsgan images=20_000",
     "loss=relativistic images=20_000",
     "loss=wgan_gp images=40_000",
+    "loss=wgan images=40_000",
+    "loss=hinge model=mlp images=20_000",
     "loss=r1 model=mlp images=40_000",
 ]
 """From hardly begun to good, some that differ in the seed only, and some that fail in a manner of their own."""
