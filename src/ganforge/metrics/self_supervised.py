@@ -28,6 +28,9 @@ class SelfSupervisedExtractor(TrainedExtractor):
     needs_labels = False
     batch = 64
 
+    def __init__(self, epochs: int = 40, max_steps: int = 1500) -> None:
+        super().__init__(epochs, max_steps)
+
     def targets(self, split: Batch) -> Tensor:
         return torch.arange(len(split.images))
 
