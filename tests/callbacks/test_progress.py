@@ -54,9 +54,10 @@ def test_a_terminal_gets_a_bar_that_ends_with_the_run(interrupted: bool) -> None
     module.images_seen = 1008
     bar.due(TRAINER, module)
     assert bar.progress.live.is_started
-    bar.on_train_end(TRAINER, module) if end == "on_train_end" else bar.on_exception(
-        TRAINER, module, KeyboardInterrupt()
-    )
+    if interrupted:
+        bar.on_exception(TRAINER, module, KeyboardInterrupt())
+    else:
+        bar.on_train_end(TRAINER, module)
     assert not bar.progress.live.is_started
     assert "1,000/1,000 images" in written(bar)
     assert "D 1.50 G 2.00 fid 9" in written(bar)
