@@ -22,6 +22,7 @@ def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path: Path
     path.write_text("old")
     with pytest.raises(KeyboardInterrupt), replacing(path) as file:
         file.write(b"half of the n")
+        assert len([*tmp_path.iterdir()]) == 2, "no rename crosses file systems"
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["x"]

@@ -16,6 +16,7 @@ from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import Diverged, refuse_divergence
 from ganforge.callbacks.interruption import Interruption
 from ganforge.callbacks.status import Status
+from ganforge.faults import Stopped
 from ganforge.signals import asking
 
 from ..conftest import TINY
@@ -102,17 +103,22 @@ def test_last_good_checkpoint_stays_when_a_run_diverges(composed: Compose, tmp_p
     assert all(value.isfinite().all() for value in checkpoint["state_dict"].values())
 
 
-def test_a_ruined_weight_is_never_saved(composed: Compose, tmp_path: Path) -> None:
-    run = experiment(composed, "images=64", "evaluate_every=64", "log_every=1000")
+@pytest.mark.parametrize(("stopped", "raised"), [(None, Diverged), (signal.SIGTERM, Stopped)])
+def test_a_ruined_weight_is_never_saved(
+    composed: Compose, tmp_path: Path, stopped: signal.Signals | None, raised: type[Exception]
+) -> None:
+    """Neither when it is time for a checkpoint, nor because a signal ends the run."""
+    run = experiment(composed, "images=128", "evaluate_every=64", "log_every=1000")
     original = run.system.training_step
 
     def then_ruin(*args: Any) -> None:
         original(*args)
         next(run.system.generator.parameters()).data.fill_(float("inf"))
         run.system.observed.clear()
+        run.system.stop_signal = stopped
 
     run.system.training_step = then_ruin
-    with pytest.raises(Diverged, match=r"the weight generator\."):
+    with pytest.raises(raised):
         run.fit()
     assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
 
@@ -124,6 +130,10 @@ def test_only_a_term_or_a_weight_says_that_a_run_diverged(composed: Compose) -> 
     refuse_divergence(system)
     system.observed["generator/adversarial"] = torch.tensor(torch.inf)
     with pytest.raises(Diverged, match="the term adversarial is inf"):
+        refuse_divergence(system)
+    del system.observed["generator/adversarial"]
+    next(system.generator.parameters()).data.fill_(torch.nan)
+    with pytest.raises(Diverged, match=r"the weight generator\."):
         refuse_divergence(system)
 
 

@@ -1,4 +1,4 @@
-"""Systems and terminals that are not the authors': names that Windows lacks, a disk without links, a terminal that goes.
+"""Systems that are not the authors': names that Windows lacks, a disk without links, a terminal that is closed.
 
 Windows itself is not run here; what is taken away is what its Python does not have.
 """

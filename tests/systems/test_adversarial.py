@@ -220,6 +220,8 @@ def test_samples_come_from_the_average_without_touching_training(composed: Compo
     images = system.sample(5, torch.Generator().manual_seed(0))
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.equal(images, system.sample(5, torch.Generator().manual_seed(0)))
+    latents = system.latent.sample(5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(images, system.averaged_generator(latents))
     assert not torch.equal(images, system.sample(5, torch.Generator().manual_seed(0), weights="live"))
     assert system.generator.training
     assert images.shape == (5, 1, 16, 16)
