@@ -222,6 +222,7 @@ def test_samples_come_from_the_average_without_touching_training(composed: Compo
     assert torch.equal(images, system.sample(5, torch.Generator().manual_seed(0)))
     latents = system.latent.sample(5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(images, system.averaged_generator(latents))
+    assert not system.images_from(latents, "live").requires_grad
     assert not torch.equal(images, system.sample(5, torch.Generator().manual_seed(0), weights="live"))
     assert system.generator.training
     assert images.shape == (5, 1, 16, 16)
