@@ -2,7 +2,9 @@
 
 usage: python src/compare.py FOLDER... [--output NAME] [--score NAME]
 
-  FOLDER          a run, a sweep, or any folder above them
+  FOLDER          a run, a sweep, or any folder above them; also fakes that
+                  evaluate.py has scored, which stand beside runs whose scores
+                  were measured in the same way
   --output NAME   writes NAME.html and NAME.png (default: comparison)
   --score NAME    a score of metrics.jsonl; otherwise the monitored one
 
@@ -20,10 +22,14 @@ deviation. Scores with unequal stamps are in separate parts. The page needs no
 network: send it to somebody.
 """
 
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import argparse
 import sys
 from pathlib import Path
 from typing import NoReturn
+
+from ganforge.signals import forwarding_signals
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,7 +48,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
 def main(words: list[str]) -> int:
     """The exit code: 2 after a mistake of the user."""
     if "--help" in words or "-h" in words:
-        print(__doc__.strip())
+        print(documentation(__file__))
         return 0
     from ganforge.comparison.runs import printable
 
@@ -50,10 +56,14 @@ def main(words: list[str]) -> int:
         arguments = parsed(words)
         from ganforge.comparison.report import compare
 
-        compare(arguments.folders, arguments.output.removesuffix(".html"), arguments.score)
+        with forwarding_signals():
+            compare(arguments.folders, arguments.output.removesuffix(".html"), arguments.score)
     except (ValueError, OSError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
+    except SystemExit as end:
+        print("interrupted", file=sys.stderr)
+        return int(str(end.code))
     return 0
 
 

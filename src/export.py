@@ -7,6 +7,8 @@ Examples:
   python src/export.py run=outputs/train/my_run
       weights, configuration, sample grid and model card, as the Hugging Face
       Hub expects them, in outputs/export/my_run
+  python src/export.py run=latest
+      the same of the run that was written to last
   python src/export.py run=outputs/train/my_run 'format=[onnx,pt2]'
       the same with graphs for other runtimes
   python src/export.py weights=generator.safetensors output=for_you
@@ -24,7 +26,8 @@ classes; images are in [-1, 1]. Every file is loaded again in its own runtime
 and compared with the source: a difference above 1e-4 is an error.
 """
 
-import os
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import sys
 from pathlib import Path
 
@@ -32,8 +35,6 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from ganforge.command import answer, main, quiet, shown
-
-os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
 
 def export_run(config: DictConfig) -> None:
@@ -59,4 +60,4 @@ def entry(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "export", __doc__))
+    sys.exit(main(entry, "export", documentation(__file__)))

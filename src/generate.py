@@ -18,12 +18,14 @@ Examples:
 
 Image number i of a seed is the same whatever else is asked for: count=1000 and
 then first=1000 count=1000 make 2000 different ones. Of a generator of points
-there are a table and a scatter plot instead.
+there are a table and a scatter plot instead. run=latest is the run that
+was written to last.
 
 All keys and their values: python src/generate.py --cfg job
 """
 
-import os
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import sys
 from pathlib import Path
 
@@ -31,8 +33,6 @@ import hydra
 from omegaconf import DictConfig
 
 from ganforge.command import answer, main, quiet, shown
-
-os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 
 
 def draw(config: DictConfig) -> None:
@@ -50,4 +50,4 @@ def entry(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "generate", __doc__))
+    sys.exit(main(entry, "generate", documentation(__file__)))

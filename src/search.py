@@ -32,17 +32,16 @@ Keys of the search:
   search.folder=my_search       a new folder
 """
 
-import os
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import sys
 from functools import partial
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from ganforge.command import answer, complain, main
 
-os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
 training_words: list[str] = []
 
 
@@ -73,4 +72,4 @@ if __name__ == "__main__":
         sys.exit(complain(ValueError("a search chooses between values without -m: leave it out")))
     training_words = [word for word in arguments if is_for_training(word)]
     sys.argv[1:] = [word for word in arguments if word not in training_words or word.startswith("paths.")]
-    sys.exit(main(entry, "search", __doc__))
+    sys.exit(main(entry, "search", documentation(__file__)))

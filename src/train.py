@@ -39,16 +39,16 @@ All keys and their values: python src/train.py --cfg job
 Hydra's own flags: python src/train.py --hydra-help
 """
 
-import os
+from ganforge.start import documentation  # first of all, and before what takes time
+
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
-from ganforge.command import Job, importing, main, quiet, run_job
-
-os.environ.setdefault("PROJECT_ROOT", str(Path(__file__).resolve().parents[1]))
+from ganforge.command import importing, main, quiet
+from ganforge.job import Job, run_job
+from ganforge.terminal import keep_output_from_failing
 
 
 def train(config: DictConfig, job: Job) -> float | None:
@@ -73,9 +73,10 @@ def entry(config: DictConfig) -> float | None:
 
 
 if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
+    keep_output_from_failing()
     with importing():
         import lightning  # noqa: F401  # it sets the level of its own log when it is imported
 
     quiet()
 elif __name__ == "__main__":
-    sys.exit(main(entry, "train", __doc__, resume))
+    sys.exit(main(entry, "train", documentation(__file__), resume))

@@ -68,6 +68,11 @@ REFUSED = {
     "fakes": (["metrics.images=3"], "at least 10"),
     "latent": (["model.latent.dim=0"], "at least one dimension"),
     "cadence": (["evaluate_every=0"], "^evaluate_every=0 should be a whole number, at least 1"),
+    "a time for a budget": (["+trainer.max_time=00:00:00:02"], "^trainer.max_time=.* the budget of a run is images="),
+    "a trial of Lightning's": (["+trainer.fast_dev_run=true"], "^trainer.fast_dev_run=True: the budget of a run"),
+    "few images again and again": (["trainer.limit_train_batches=3"], "^trainer.limit_train_batches=3: the budget"),
+    "epochs for a budget": (["trainer.max_epochs=3"], "^trainer.max_epochs=3: the budget of a run"),
+    "more than the budget": (["+trainer.min_steps=100"], "^trainer.min_steps=100: the budget of a run"),
 }
 
 
@@ -88,8 +93,9 @@ def test_nonsense_is_refused_before_data_is_looked_for(composed: Compose) -> Non
 def test_classifier_needs_labels(composed: Compose, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=np.zeros((40, 16, 16), np.uint8))
     arrays = ["data=arrays", f"data.path={tmp_path}/x.npz", "data.batch_size=4", *TINY["dcgan"]]
-    with pytest.raises(ValueError, match="x has none"):
+    with pytest.raises(ValueError, match=r"x has none\. Use metrics=self_supervised, "):
         build(composed(*arrays))
+    build(composed(*arrays, "metrics=self_supervised"))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from ganforge.arguments import refuse_wrong_arguments
+from ganforge.artifacts.records import leaves
 from ganforge.build import build
-from ganforge.stored import leaves
 
 from .conftest import ROOT, TINY
 

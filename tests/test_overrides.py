@@ -73,7 +73,7 @@ def test_a_sweep_is_composed_once_for_each_choice_of_groups(
 
 
 def test_each_folder_for_outputs_of_a_sweep_is_looked_at() -> None:
-    with pytest.raises(ValueError, match="paths.outputs=None should be a folder"):
+    with pytest.raises(ValueError, match=r"paths.outputs=None should be a folder"):
         refuse_bad_overrides(["seed=1,2", "paths.outputs=a,null"], True, "train")
 
 

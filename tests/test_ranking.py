@@ -78,6 +78,16 @@ def test_a_job_that_did_not_finish_is_listed_and_fails_the_sweep(tmp_path: Path,
     assert command.exit_code == 1
 
 
+def test_a_job_that_ended_early_on_purpose_is_listed_and_does_not_fail_the_sweep(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    job(tmp_path, 0, "finished", [1.0])
+    job(tmp_path, 1, "ended", [0.1])
+    assert [(row["number"], row["rank"]) for row in ranking(tmp_path)] == [("0", "1"), ("1", "")]
+    assert "job 1 seed=1 ended before its budget was spent" in capsys.readouterr().out
+    assert command.exit_code == 0
+
+
 def test_a_killed_job_left_only_that_it_was_running(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "status.json").write_text('{"state": "running"}')

@@ -43,7 +43,7 @@ def test_best_and_last() -> None:
 
 
 def test_run_without_scores(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has no scores: evaluate that run first"):
+    with pytest.raises(ValueError, match="has no scores: evaluate it first"):
         scored(tmp_path)
     (tmp_path / "metrics.jsonl").write_text('{"images_seen": 3}\n')
     with pytest.raises(ValueError, match="line 1, is not an evaluation"):

@@ -1,7 +1,10 @@
 """From a composed configuration to objects; refuses, in the user's words, what makes no sense."""
 
+import os
 import shutil
+import sys
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,10 @@ import lightning
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,13 +25,24 @@ from ganforge.arguments import refuse_wrong_arguments
 from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.data.module import InMemoryData
 from ganforge.faults import unwrapped
+from ganforge.interfaces import Batch
+from ganforge.metrics.fingerprint import fingerprint
 from ganforge.references import refuse_endless_references, resolved
+from ganforge.signals import start_sheltered
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.trust import refuse_untrusted_targets
 
 OURS = ("gradient_clip_val", "accumulate_grad_batches", "compile", "matmul_precision", "on_nan")
 """Keys of `trainer` that are not Lightning's business."""
 
+LIMITS = (
+    "fast_dev_run", "limit_train_batches", "max_epochs", "max_steps", "max_time", "min_epochs", "min_steps",
+    "overfit_batches",
+)  # fmt: skip
+"""Arguments of Lightning's Trainer that end a run, or keep it from ending."""
+TRAINING_IMAGES = "training_images"
+"""The key of their fingerprint in the hyperparameters, which checkpoints carry."""
+FINGERPRINT_BYTES = 2**24
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -39,8 +55,14 @@ class Experiment:
     system: AdversarialModule
     trainer: lightning.Trainer
 
+    @property
+    def images_per_round(self) -> int:
+        return self.data.batch_size * self.system.batches_per_round
+
     def fit(self, checkpoint: Path | None = None) -> None:
         """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""
+        if isinstance(self.trainer.strategy.launcher, _MultiProcessingLauncher):
+            start_sheltered(resource_tracker.ensure_running)
         try:
             self.trainer.fit(self.system, datamodule=self.data, ckpt_path=checkpoint, weights_only=True)
         except Exception as error:
@@ -79,6 +101,7 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
         load(data, config)
     refuse_wrong_arguments(config)
     refuse_missing_hardware(config.trainer)
+    refuse_other_budgets(config.trainer)
     torch.manual_seed(config.seed)
     system = create(config.system, "system").to(memory_format=torch.channels_last)
     system.configure_optimizers()
@@ -89,10 +112,12 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
         load(data, config)
     trainer = build_trainer(config, first_unwritten)
     refuse_other_launchers(trainer, in_sweep)
+    warn_of_crowding(trainer)
     refuse_missing_labels(config, data)
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
     system.hparams.update(OmegaConf.to_container(config))
+    system.hparams[TRAINING_IMAGES] = sample_fingerprint(data.train_split)
     return Experiment(config, data, system, trainer)
 
 
@@ -127,10 +152,17 @@ def load(data: InMemoryData, config: DictConfig) -> None:
         config.data[fact] = getattr(data, fact)
 
 
+def sample_fingerprint(split: Batch) -> str:
+    """Of as many images as make some megabytes, evenly from all, and of their labels: a start must not take longer."""
+    step = -(-split.images.nbytes // FINGERPRINT_BYTES)
+    labels = () if split.labels is None else (split.labels,)
+    return fingerprint(len(split.images), split.images[::step], *labels)
+
+
 def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
     hardware = resolved(config.trainer)
-    return create(
+    trainer = create(
         OmegaConf.masked_copy(hardware, [str(key) for key in hardware if key not in OURS]),
         "trainer",
         callbacks=[create_as(Callback, node, f"callbacks.{name}") for name, node in config.callbacks.items()],
@@ -145,6 +177,12 @@ def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+    trainer._signal_connector.register_signal_handlers = nothing  # ours are there, and need no SIGUSR1
+    return trainer
+
+
+def nothing() -> None:
+    """A function and no lambda, as a trainer is sent to other processes."""
 
 
 def build_logger(node: DictConfig, name: str, first_unwritten: int | None) -> Any:
@@ -170,6 +208,17 @@ def refuse_other_launchers(trainer: lightning.Trainer, in_sweep: bool) -> None:
         )
 
 
+def warn_of_crowding(trainer: lightning.Trainer) -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    local = isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)
+    if local and isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
+        print(
+            f"warning: trainer.devices={trainer.num_devices} processes share {cores} processor cores, which makes them "
+            "slower than fewer would be",
+            file=sys.stderr,
+        )
+
+
 def refuse_missing_hardware(trainer: DictConfig) -> None:
     if trainer.accelerator == "cuda" and not torch.cuda.is_available():
         raise ValueError("this trainer needs a CUDA GPU, and PyTorch finds none here. Use trainer=cpu")
@@ -179,6 +228,17 @@ def refuse_missing_hardware(trainer: DictConfig) -> None:
         raise ValueError(f"trainer.compile=true needs a C++ compiler ({', '.join(COMPILERS)}), and there is none here")
     if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
         raise ValueError("trainer.precision=16-mixed needs a GPU. On the CPU use bf16-mixed or 32-true")
+
+
+def refuse_other_budgets(trainer: DictConfig) -> None:
+    """Lightning's own limits count steps, epochs or seconds, and would begin the order of the images again."""
+    limits = {key: trainer[key] for key in LIMITS if trainer.get(key)}
+    if limits.keys() <= {"max_epochs", "limit_train_batches"}:
+        once = limits.get("max_epochs") == 1 and "limit_train_batches" in limits  # as trainer=debug has it
+        if once or limits == {"max_epochs": -1}:
+            return
+    wrong = next(iter(limits.keys() - {"max_epochs"}), "max_epochs")
+    raise ValueError(f"trainer.{wrong}={trainer[wrong]}: the budget of a run is images=; trainer=debug ends it early")
 
 
 def refuse_impossible_games(system: AdversarialModule, precision: str) -> None:
@@ -260,7 +320,7 @@ def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
     if data.num_classes is None and has_scores(config) and get_object(config.metrics.extractor._target_).needs_labels:
         raise ValueError(
             f"metrics=classifier needs class labels, and {data.name} has none{data.why_unlabelled}. "
-            "Use metrics=inception or metrics=none"
+            "Use metrics=self_supervised, metrics=inception or metrics=none"
         )
 
 

@@ -1,57 +1,37 @@
-"""The command line around a job: mistakes explained before anything starts, failures recorded."""
+"""The command line around a script: mistakes explained before anything starts, and the exit code."""
 
 import gc
 import logging
 import os
 import re
-import shutil
-import subprocess
 import sys
 import textwrap
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGINT, SIGUSR1
+from signal import SIGINT
 from typing import Any, NoReturn
 
-from filelock import FileLock, Timeout
 from hydra._internal import utils
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganforge.artifacts.records import write_json
-from ganforge.faults import Killed, Stopped
+from ganforge.faults import Killed
 from ganforge.overrides import conf_folder, groups, refuse_bad_overrides, understood
-from ganforge.signals import forwarding_signals, handled_by
-from ganforge.stored import LATEST, RUNS, latest, stored_config, stored_status
+from ganforge.signals import forwarding_signals
+from ganforge.stored import LATEST, RUNS, latest
+from ganforge.terminal import keep_output_from_failing
 from ganforge.words import parse
 
 LONGEST = 1000
 """Characters of a message."""
 KILLED, USER_MISTAKE, INTERRUPTED = 1, 2, 128 + SIGINT
+QUIET = ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn")
 exit_code = 0
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run: its folder, the words that led to it, its place in a sweep, and whether it was begun before."""
-
-    folder: Path
-    overrides: list[str]
-    number: int = 0
-    in_sweep: bool = False
-    resumed: bool = False
-
-
-Train = Callable[[DictConfig, Job], float | None]
 Resume = Callable[[list[str], bool], list[str] | None]
 
 
@@ -62,7 +42,9 @@ def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Re
     returns the words of a sweep to go on with. The exit code is 0, 2 after a mistake of the user, 128 + its number
     after a signal, 1 for the rest.
     """
+    keep_output_from_failing()
     try:
+        refuse_half_a_launcher()
         run_line(entry, config_name, help_text, resume)
     except Exception as error:
         message = mistake_of_the_user(error)
@@ -80,7 +62,7 @@ def run_line(entry: Callable[[], None], config_name: str, help_text: str, resume
     if arguments.help:
         print(help_text.format(groups=described_groups(config_name)).strip())
         return
-    warnings.filterwarnings("ignore")  # Hydra warns of what it then raises
+    quiet_warnings()
     words = [] if arguments.hydra_help else understood(arguments.overrides)
     if not (arguments.hydra_help or arguments.info is not None or arguments.shell_completion):
         if resume is not None and not arguments.cfg and any(map(asks_to_go_on, words)):
@@ -109,7 +91,7 @@ def refuse_flags(message: str) -> NoReturn:
 def described_groups(config_name: str) -> str:
     """Every group with its options, the default first, for a terminal of 80 columns."""
     defaults: dict[str, str] = {}
-    for line in (conf_folder() / f"{config_name}.yaml").read_text().splitlines():
+    for line in (conf_folder() / f"{config_name}.yaml").read_text(encoding="utf-8").splitlines():
         group, _, option = line.strip().removeprefix("- ").partition(": ")
         defaults.setdefault(group, option)
     lines = []
@@ -127,6 +109,7 @@ def importing() -> Iterator[None]:
     Nothing that a module defines becomes garbage: looking for some meanwhile would take a fifth of the time, and the
     collector need never look there again.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of a home folder that cannot be written to
     if "torch" in sys.modules:
         yield
         return
@@ -140,11 +123,17 @@ def importing() -> Iterator[None]:
 
 def quiet() -> None:
     """Silence what libraries say about choices that are not the user's."""
-    for name in ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn"):
+    for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore")
+    quiet_warnings()
     threading.excepthook = quiet_writer
     os.environ |= {"PYTHONWARNINGS": "ignore", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+
+
+def quiet_warnings() -> None:
+    """Of all warnings those remain, as errors, with which Hydra passes over a mistake or a failure of a callback."""
+    warnings.filterwarnings("ignore")
+    warnings.filterwarnings("error", "provider=.* is not available|Callback .* raised", UserWarning)
 
 
 def quiet_writer(arguments: threading.ExceptHookArgs) -> None:
@@ -183,31 +172,6 @@ def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
         exit_code = complain(ValueError(message))
 
 
-def run_job(config: DictConfig, train: Train) -> float | None:
-    """One job of Hydra's in its run folder, which must be empty unless a job is to go on there."""
-    global exit_code
-    hydra = HydraConfig.get()
-    folder = Path(hydra.runtime.output_dir)
-    in_sweep = hydra.mode == RunMode.MULTIRUN
-    if in_sweep and "BasicLauncher" not in hydra.launcher._target_ and "progress" in config.callbacks:
-        config.callbacks.progress.show = False
-    resumed = rank() > 0 or any(folder.iterdir())
-    if resumed and not (rank() > 0 or config.resume or requeued()):
-        exit_code = complain(ValueError(f"{folder} is not empty: go on with resume=, or choose another hydra.run.dir"))
-        return None
-    overrides = [word for word in typed_words(hydra) if not word.startswith("resume=")]
-    job = Job(folder, overrides, hydra.job.num if in_sweep else 0, in_sweep, resumed)
-    if stored_status(folder).get("state") == "finished":
-        print(f"job {folder.name}: {' '.join(overrides)}: was finished before")
-        return None
-    try:
-        begun = resumed and (folder / ".hydra" / "config.yaml").exists()
-        return perform(job, stored_config(folder) if begun else config, train)
-    except ValueError as error:
-        exit_code = complain(error)
-        return None
-
-
 def typed_words(hydra: Any) -> list[str]:
     """The words of the command line as they were typed, with their references."""
     words: Any = OmegaConf.to_container(hydra.overrides.task)
@@ -216,7 +180,18 @@ def typed_words(hydra: Any) -> list[str]:
 
 def rank() -> int:
     """This process's number where a scheduler starts one for each device: SLURM, or torchrun."""
-    return int(os.environ.get("SLURM_PROCID", os.environ.get("RANK", 0)))
+    return int(os.environ.get("SLURM_PROCID", os.environ.get("RANK", 0) if "TORCHELASTIC_RUN_ID" in os.environ else 0))
+
+
+def refuse_half_a_launcher() -> None:
+    """Lightning believes RANK, and waits for the other processes, also where nobody has started them."""
+    said = {name: os.environ[name] for name in ("RANK", "WORLD_SIZE") if name in os.environ}
+    launched = {"SLURM_PROCID", "TORCHELASTIC_RUN_ID"} & os.environ.keys()
+    if not launched and (said.get("RANK", "0"), said.get("WORLD_SIZE", "1")) != ("0", "1"):
+        words = " and ".join(f"{name}={value}" for name, value in said.items())
+        raise ValueError(
+            f"{words} would make this a part of a group: unset RANK and WORLD_SIZE, or start with torchrun"
+        )
 
 
 def requeued() -> bool:
@@ -224,98 +199,10 @@ def requeued() -> bool:
     return int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0 or "SUBMITIT_EXECUTOR" in os.environ
 
 
-def perform(job: Job, config: DictConfig, train: Train) -> float | None:
-    """Train in the run folder; how it ended is in `status.json`. In a sweep a failure lets the next job go on."""
-    global exit_code
-    config.paths.run = str(job.folder)
-    status = {"number": job.number, "error": "", "overrides": job.overrides}
-    try:
-        with alone_in(job.folder), forwarding_signals() as received:
-            score = train(config, job)
-            if rank() == 0:
-                write_json(job.folder / "status.json", status | {"state": "finished"})
-        if job.in_sweep:
-            result = "finished" if score is None else format(score, ".4g")
-            print(f"job {job.folder.name}: {' '.join(job.overrides)}: {result}")
-        return score
-    except Busy as error:
-        exit_code = complain(error)
-        return None
-    except Stopped as stop:
-        stop = Stopped(received[0], stop.images_seen) if received else stop
-        clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
-        print(f"stopped by {stop.signal_number.name} at {stop.images_seen:,} images, and saved", file=sys.stderr)
-        leave(job, stop)
-        sys.exit(128 + stop.signal_number)
-    except (KeyboardInterrupt, SystemExit) as end:
-        clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
-        print("interrupted before there was anything new to save", file=sys.stderr)
-        sys.exit(end.code if isinstance(end, SystemExit) else INTERRUPTED)
-    except Exception as error:
-        message = mistake_of_the_user(error)
-        clean_up(job, config.paths.outputs, status | {"state": "failed", "error": message or traceback.format_exc()})
-        if job.in_sweep:
-            print(f"job {job.folder.name} failed: {message or repr(error)}", file=sys.stderr)
-            return None
-        if message is None:
-            raise
-        exit_code = complain(ValueError(message))
-        if isinstance(error, Killed):
-            exit_code = KILLED
-        return None
-
-
-def leave(job: Job, stop: Stopped) -> None:
-    """Say how to go on, or ask the scheduler to."""
-    scheduler = handled_by(stop.signal_number)
-    if stop.signal_number == SIGUSR1 and "SLURM_JOB_ID" in os.environ:
-        if rank() == 0:
-            subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
-    elif scheduler is not None:
-        scheduler(stop.signal_number, None)
-    else:
-        folder = job.folder.parent if job.in_sweep else job.folder
-        print(f"go on with: python src/train.py resume={shown(folder)}", file=sys.stderr)
-
-
-class Busy(ValueError):
-    """Another process trains in this folder."""
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Inside, no other run may train in `folder`; the system lifts this when a process is killed."""
-    if rank() > 0:
-        yield
-        return
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Busy(f"{folder} is being trained by another process") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def clean_up(job: Job, outputs: str, status: dict[str, Any]) -> None:
-    """Leave no trace of a run that never trained; record how another one failed, if the disk lets us."""
-    if rank() > 0:
-        return
-    if not job.in_sweep and not job.resumed and not (job.folder / "status.json").exists():
-        shutil.rmtree(job.folder)
-        for parent in job.folder.parents:
-            if not parent.is_relative_to(outputs) or any(parent.iterdir()):
-                return
-            parent.rmdir()
-        return
-    with suppress(OSError):
-        write_json(job.folder / "status.json", status)
-
-
 def mistake_of_the_user(error: BaseException) -> str | None:
     """What to tell the user, or None for a failure of ours."""
+    if isinstance(error, UserWarning):  # Hydra's, about what a callback has raised, or about a folder
+        return mistake_of_the_user(error.__context__) if error.__context__ else str(error)
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):

@@ -17,7 +17,7 @@ from ganforge.artifacts.files import replacing
 from ganforge.artifacts.folders import whole_folder
 from ganforge.artifacts.images import grid, save_png
 from ganforge.artifacts.records import read_lines, write_json
-from ganforge.artifacts.tensors import save_generator
+from ganforge.artifacts.tensors import portable, save_generator
 from ganforge.model_card import DATASETS, model_card
 from ganforge.pretrained import PretrainedGenerator, from_pretrained
 from ganforge.suggestions import suggestion
@@ -70,22 +70,28 @@ def refuse_impossible_formats(formats: list[str]) -> None:
 def published(source: Path) -> PretrainedGenerator:
     """The generator with only that part of its configuration and facts that tells nothing of this computer."""
     generator = from_pretrained(source)
-    config, facts = generator.config, generator.facts
+    facts = generator.facts
     try:
-        public = {
-            "model": {part: config["model"][part] for part in ("generator", "latent")},
-            "data": {fact: config["data"][fact] for fact in ("_target_", "image_size", "channels", "num_classes")},
-            **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
-        }
+        config = portable(generator.config)
         known = {"images_seen": facts["images_seen"], "scores": facts["scores"]}
         measured = evaluation(source / RECORDS, known) or facts
         if "stamp" in measured:
             known |= {"real": measured["real"], "stamp": public_stamp(measured["stamp"], config["data"]["_target_"])}
-        if not all(isinstance(images, int) for images in (public["images"], known["images_seen"])):
+        if not all(isinstance(images, int) for images in (config["images"], known["images_seen"])):
             raise TypeError("images is not a number")
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{source} does not say how its generator was trained: {error!r}") from error
-    return PretrainedGenerator(generator.network, generator.latent, public, known)
+    generator = PretrainedGenerator(generator.network, generator.latent, config, known)
+    refuse_what_no_card_can_say(generator, source)
+    return generator
+
+
+def refuse_what_no_card_can_say(generator: PretrainedGenerator, source: Path) -> None:
+    """A text where a number belongs, or something missing, before anything is written."""
+    try:
+        model_card(generator, {})
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{source} does not say how its generator was trained: {error!r}") from error
 
 
 def evaluation(records: Path, facts: dict[str, Any]) -> dict[str, Any] | None:

@@ -7,12 +7,12 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from ganforge import command
 from ganforge.artifacts.evaluations import RECORDS, best, order
 from ganforge.artifacts.records import read_lines, read_yaml, write_json
+from ganforge.terminal import plain_console
 
 
 class Ranking(Callback):
@@ -31,22 +31,21 @@ class Ranking(Callback):
         if not jobs:
             return
         show_what_varies(jobs)
-        console = Console(highlight=False)
         tables = ranked_by_stamp(jobs)
-        for table in tables:
-            console.print(ranking_table(table))
         others = [job for job in jobs if not any(job in table for table in tables)]
-        for job in others:
-            reason = f"failed: {job['error'].splitlines()[-1]}" if job["state"] != "finished" else "has no scores"
-            console.print(f"job {job['number']} {job['overrides']} {reason}", soft_wrap=True)
         rows = [
             {"group": group, "rank": rank, **job}
             for group, table in enumerate(tables)
             for rank, job in enumerate(table, 1)
         ]
         write_ranking(folder / "ranking.csv", rows + [{"group": "", "rank": "", **job} for job in others])
+        command.exit_code = int(any(job["state"] not in ("finished", "ended") for job in jobs))
+        console = plain_console()
+        for table in tables:
+            console.print(ranking_table(table))
+        for job in others:
+            console.print(f"job {job['number']} {job['overrides']} {why_unranked(job)}", soft_wrap=True)
         console.print(f"ranking: {command.shown(folder / 'ranking.csv')}", soft_wrap=True)
-        command.exit_code = int(any(job["state"] != "finished" for job in jobs))
 
 
 def job_record(status: Path) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def job_record(status: Path) -> dict[str, Any]:
     record = {"number": int(folder.name) if folder.name.isdigit() else -1, "error": "it was killed", "overrides": []}
     if (words := folder / ".hydra" / "overrides.yaml").exists():
         record["overrides"] = read_yaml(words)
-    record |= json.loads(status.read_text())
+    record |= json.loads(status.read_text(encoding="utf-8"))
     evaluation = best_evaluation(folder)
     if evaluation is None:
         return record | {"monitor": "", "mode": "", "score": None, "images_seen": None, "stamp": ""}
@@ -67,6 +66,17 @@ def job_record(status: Path) -> dict[str, Any]:
         "images_seen": evaluation["images_seen"],
         "stamp": json.dumps(evaluation["stamp"], sort_keys=True),
     }
+
+
+def why_unranked(job: dict[str, Any]) -> str:
+    match job["state"]:
+        case "finished":
+            return "has no scores"
+        case "starting" | "running":
+            return "was killed"
+        case "failed":
+            return f"failed: {(job['error'].splitlines() or ['?'])[-1]}"
+    return f"{job['state']} before its budget was spent"
 
 
 def ranked_by_stamp(jobs: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

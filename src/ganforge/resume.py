@@ -12,34 +12,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import leaves
-from ganforge.command import Job, Train, perform, shown
+from ganforge.command import shown
+from ganforge.job import Job, Train, perform
 from ganforge.overrides import conf_folder, refuse_bad_overrides
 from ganforge.references import leads_outside
+from ganforge.same_run import CHANGEABLE, is_below
 from ganforge.stored import LATEST, is_for_hydra, latest, stored_config, stored_status, stored_words
 from ganforge.words import parse, quoted
 
-CHANGEABLE = (
-    "images",
-    "evaluate_every",
-    "sample_every",
-    "save_every",
-    "log_every",
-    "paths",
-    "logger",
-    "data.root",
-    "data.path",
-    "data.cache",
-    "callbacks.progress.show",
-    "trainer.accelerator",
-    "trainer.devices",
-    "trainer.num_nodes",
-    "trainer.strategy",
-    "trainer.benchmark",
-    "trainer.compile",
-    "trainer.detect_anomaly",
-    "trainer.on_nan",
-)
-"""The budget, the cadence, the loggers, the hardware, and where files are."""
 LAUNCHING = re.compile(r"hydra/launcher=\w+|hydra\.launcher\.[a-z]\w*=[\w.-]+")
 """The only words to Hydra itself that are taken from a sweep's folder."""
 SWEEP_FILE = "sweep.json"
@@ -83,7 +63,7 @@ def resume_run(folder: Path, words: list[str], train: Train) -> None:
         change(config, earlier, merged)
     if type(config.images) is not int:
         raise ValueError(f"images={config.images} should be a whole number")
-    if status.get("state") == "finished" and config.images <= budget:
+    if status.get("state") == "finished" and is_spent(config.images, status.get("images_seen")):
         print(f"{shown(folder)} is complete: {budget:,} images were asked for. Go on with a larger images=")
         return
     number = status.get("number", 0)
@@ -125,15 +105,19 @@ def change(config: DictConfig, earlier: list[str], merged: list[str]) -> None:
     before, after = composed(earlier), composed(merged)
     old, new = (dict(leaves(OmegaConf.to_container(node))) for node in (before, after))
     changed = {path for path in {**old, **new} if old.get(path) != new.get(path)}
-    refused = sorted(path for path in changed if not any(f"{path}.".startswith(f"{free}.") for free in CHANGEABLE))
+    refused = sorted(path for path in changed if not is_below(path, CHANGEABLE))
     if refused:
         differences = ", ".join(f"{path}: {old.get(path)} -> {new.get(path)}" for path in refused)
         hardware = any(path.startswith("trainer.") for path in refused)
         hint = ", or for other hardware say only trainer.accelerator=cuda, or cpu" if hardware else ""
         raise ValueError(f"resume= cannot change what is trained ({differences}); start a new run for that{hint}")
     for free in CHANGEABLE:
-        if any(f"{path}.".startswith(f"{free}.") for path in changed):
+        if any(is_below(path, [free]) for path in changed):
             OmegaConf.update(config, free, unresolved(after, free), merge=False, force_add=True)
+
+
+def is_spent(budget: int, images_seen: Any) -> bool:
+    return isinstance(images_seen, int) and images_seen >= budget
 
 
 def unresolved(config: DictConfig, path: str) -> Any:

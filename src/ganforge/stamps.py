@@ -10,11 +10,18 @@ from ganforge.artifacts.records import leaves
 from ganforge.comparison.runs import Evaluation, read_evaluations
 
 
-def scored(folder: Path) -> list[Evaluation]:
-    """Every evaluation of a run; ValueError where there is none."""
-    evaluations = list(read_evaluations(folder / RECORDS))
+def records_of(subject: Path) -> Path:
+    """Where the scores of a run, of a folder of fakes, or of an .npz are; or the file itself."""
+    if subject.suffix == ".jsonl":
+        return subject
+    return subject.with_suffix(f".{RECORDS}") if subject.suffix == ".npz" else subject / RECORDS
+
+
+def scored(subject: Path) -> list[Evaluation]:
+    """Every evaluation of it; ValueError where there is none."""
+    evaluations = list(read_evaluations(records_of(subject)))
     if not evaluations:
-        raise ValueError(f"{folder} has no scores: evaluate that run first, in the same way")
+        raise ValueError(f"{subject} has no scores: evaluate it first, in the same way")
     return evaluations
 
 
@@ -22,10 +29,9 @@ def comparable_to(evaluations: list[Evaluation], stamp: dict[str, Any], folder: 
     """Those that may stand beside `stamp`; ValueError says what the nearest one has instead where there are none."""
     found = [evaluation for evaluation in evaluations if comparable(evaluation.stamp, stamp)]
     if not found:
-        nearest = min((differences(stamp, evaluation.stamp, "there") for evaluation in evaluations), key=len)
+        unequal = "; ".join(nearest(evaluations, stamp, "there"))
         raise ValueError(
-            f"the scores of {folder} measured something else ({'; '.join(nearest)}): "
-            "evaluate that run first, in the same way"
+            f"the scores of {folder} measured something else ({unequal}): evaluate it first, in the same way"
         )
     return found
 
@@ -35,8 +41,18 @@ def best(evaluations: list[Evaluation], monitor: str, mode: str) -> Evaluation:
     return best_of(evaluations, lambda evaluation: evaluation.scores.get(monitor, math.nan), mode)
 
 
+def heading(name: str, evaluation: Evaluation) -> str:
+    """Fakes that another tool has drawn have seen no images that anybody knows of."""
+    return name if "fakes" in evaluation.stamp else f"{name}, {evaluation.images_seen:,}"
+
+
 def last(evaluations: list[Evaluation]) -> Evaluation:
     return max(evaluations, key=lambda evaluation: evaluation.images_seen)
+
+
+def nearest(evaluations: list[Evaluation], stamp: dict[str, Any], where: str) -> list[str]:
+    """The differences from the evaluation that has the fewest."""
+    return min((differences(stamp, evaluation.stamp, where) for evaluation in evaluations), key=len)
 
 
 def differences(stamp: dict[str, Any], other: dict[str, Any], where: str) -> list[str]:

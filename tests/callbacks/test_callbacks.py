@@ -1,5 +1,6 @@
 """When callbacks act, in images seen, and what they leave behind."""
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,10 @@ from omegaconf import DictConfig
 from ganforge.build import Experiment, build
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import Diverged, refuse_divergence
-from ganforge.callbacks.interruption import ALWAYS, Interruption
+from ganforge.callbacks.interruption import Interruption
+from ganforge.callbacks.status import Status
 from ganforge.faults import Stopped
+from ganforge.signals import asking
 
 from ..conftest import TINY
 
@@ -60,6 +63,24 @@ def test_budget_ends_the_run_at_the_first_whole_round(composed: Compose, images:
     run = experiment(composed, f"images={images}")
     run.fit()
     assert run.system.images_seen == seen
+
+
+class Impatient(Callback):
+    """Ends a run as Lightning's own limits do."""
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        trainer.should_stop = True
+
+
+@pytest.mark.parametrize(("limits", "state", "seen"), [([], "finished", 128), ([Impatient()], "ended", 64)])
+def test_a_run_is_finished_only_when_its_budget_is_spent(
+    composed: Compose, tmp_path: Path, limits: list[Callback], state: str, seen: int
+) -> None:
+    run = experiment(composed, "images=128")
+    run.trainer.callbacks = [Status(tmp_path / "status.json", {"number": 3}, 128), *run.trainer.callbacks, *limits]
+    run.fit()
+    status = json.loads((tmp_path / "status.json").read_text())
+    assert status == {"number": 3, "state": state, "images_seen": seen}
 
 
 class Poison(Callback):
@@ -119,12 +140,12 @@ def test_only_a_term_or_a_weight_says_that_a_run_diverged(composed: Compose) -> 
 
 def test_signals_are_handled_as_before_once_a_run_is_over(composed: Compose) -> None:
     run, interruption = experiment(composed), Interruption(every=8)
-    before = [signal.getsignal(number) for number in ALWAYS]
+    before = [signal.getsignal(number) for number in asking()]
     interruption.on_train_start(run.trainer, run.system)
     signal.raise_signal(signal.SIGTERM)
     assert run.system.stop_signal == signal.SIGTERM
     interruption.teardown(run.trainer, run.system, "fit")
-    assert [signal.getsignal(number) for number in ALWAYS] == before
+    assert [signal.getsignal(number) for number in asking()] == before
 
 
 class Judge(Periodic):

@@ -100,17 +100,36 @@ def test_when_their_parent_is_killed_all_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_when_their_parent_is_killed_while_they_start_all_end(tmp_path: Path, seconds: float) -> None:
+    process = start(tmp_path / "run", *SMALL, "trainer=ddp_cpu", "trainer.devices=4")
+    found = ["pgrep", "-s", str(process.pid), "-f", "spawn_main"]
+    wait_for(lambda: len(subprocess.run(found, capture_output=True).stdout.split()) == 4, process)
+    time.sleep(seconds)
+    process.kill()
+    deadline = time.monotonic() + 20
+    while subprocess.run(found, capture_output=True).stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    _, _, errors = finish(process)
+    assert errors.splitlines()[0].startswith("warning: trainer.devices=4 processes share ") or (os.cpu_count() or 1) > 3
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
 def test_a_group_is_saved_at_one_moment_and_goes_on(tmp_path: Path, name: str, code: int) -> None:
     """Stopped, resumed, and at the end the same as a group that was left alone."""
     whole, run = tmp_path / "whole", tmp_path / "run"
     assert train(whole, *SMALL, "trainer=ddp_cpu")[0] == 0
     process = start(run, *SMALL, "trainer=ddp_cpu")
-    wait_for((run / "checkpoints" / "last.ckpt").exists, process)
+    wait_for((run / "samples" / "000000000.png").exists, process)
     process.send_signal(signal.Signals[name])
     returned, _, errors = finish(process)
     assert returned == code
-    assert errors.startswith(f"stopped by {name} at ")
+    stopped = re.match(rf"stopped by {name} at ([\d,]+) images, and saved\n", errors)
+    assert stopped, errors
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert f"{checkpoint['images_seen']:,}" == stopped[1]
     assert train(run, f"resume={run}")[::2] == (0, "")
     assert list(differences(whole, run)) == []
 

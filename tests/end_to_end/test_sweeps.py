@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,32 @@ def test_stopped_sweep_says_how_to_go_on(tmp_path: Path) -> None:
     assert errors.splitlines()[-1] == f"go on with: python src/train.py resume=outputs/sweep/{sweep.name}"
     assert train(tmp_path / "run", f"resume={sweep}")[0] == 0
     assert [row["state"] for row in ranking(sweep)] == ["finished"] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to_all", [True, False], ids=["the terminal", "the parent"])
+def test_parallel_sweep_waits_until_its_jobs_have_saved(tmp_path: Path, to_all: bool) -> None:
+    words = ["-m", *SMALL, "images=1_000_000", "evaluate_every=500_000", "seed=1,2,3"]
+    process = start(tmp_path / "run", *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    home = tmp_path / "outputs" / "sweep"
+    wait_for(lambda: len([*home.glob("*/[01]/samples/000000000.png")]) == 2, process)
+    time.sleep(1)
+    if to_all:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(signal.SIGINT)
+    code, _, errors = finish(process)
+    sweep = the_sweep(tmp_path)
+    assert code == 130
+    assert errors.splitlines() == [
+        "stopped by SIGINT, and saved",
+        f"go on with: python src/train.py resume=outputs/sweep/{sweep.name}",
+    ]
+    for job in "01":
+        assert (sweep / job / "checkpoints" / "last.ckpt").exists()
+        assert json.loads((sweep / job / "status.json").read_text())["state"] == "interrupted"
+    assert not (sweep / "2" / "checkpoints").exists()
+    assert not (sweep / "ranking.csv").exists()
 
 
 @pytest.mark.slow

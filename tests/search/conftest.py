@@ -17,6 +17,7 @@ from ganforge.search.plan import Plan
 
 TRAINER = '''
 """Writes the evaluations of a run that scores (x - 0.3)^2 + 1 / clock, on the files and exit codes of train.py."""
+import ganforge.start
 import json, os, signal, sys, time
 from pathlib import Path
 
@@ -54,8 +55,8 @@ from ganforge.search.plan import Plan
 from ganforge.search.study import Search
 from ganforge.search.trials import alone_in
 folder = Path(sys.argv[1])
-with alone_in(folder) as lock:
-    Search(folder, Plan(**json.loads(sys.argv[2])), Path(sys.argv[3]), lock).run()
+with alone_in(folder):
+    Search(folder, Plan(**json.loads(sys.argv[2])), Path(sys.argv[3])).run()
 """
 SETTINGS = {"trials": 4, "jobs": 1, "seed": 0, "pruner": "none", "prune_after_trials": 2, "prune_after_images": 0}
 
@@ -72,8 +73,8 @@ class FakeSearch:
         return Plan(list(words), ["x=interval(0,1)"], "fid", "min", str(self.folder), SETTINGS | settings)
 
     def run(self, *words: str, **settings: Any) -> list[FrozenTrial]:
-        with trials.alone_in(self.folder) as lock:
-            search = study.Search(self.folder, self.plan(*words, **settings), self.trainer, lock)
+        with trials.alone_in(self.folder):
+            search = study.Search(self.folder, self.plan(*words, **settings), self.trainer)
             try:
                 search.run()
             finally:

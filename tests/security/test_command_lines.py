@@ -1,5 +1,6 @@
 """Command lines that a user may type: what they mean, or the one line that says what to type instead."""
 
+import json
 import re
 from pathlib import Path
 
@@ -14,8 +15,9 @@ MISTAKES = {
     "train -m seed=range(3,1)": "seed=range(3,1) names no value",
     "train -m hydra.sweep.dir=/dev/null/x seed=1,2": "Not a directory: /dev/null/x",
     "train hydra.searchpath=": "hydra.searchpath must be a list of strings",
+    "train hydra.searchpath=[x] seed=abc": "hydra.searchpath in command-line, path=x is not available",
     "train data=folder data.path=~/no-such-folder,ü": "names several values: add -m",
-    "train data=folder data.path=~/no-such-folder(1)": f"data.path={Path.home()}/no-such-folder(1): no such folder",
+    "train data=folder data.path=~/no-such-folder(1)": f"{Path.home()}/no-such-folder(1): no such folder",
     "train data=folder data.path=": "data.path=: an empty path names nothing",
     "train resume=a,b": "resume=a,b: one run or sweep goes on at a time",
     "train data.image_size=4096": "not enough memory: lower what is largest of data.image_size, ",
@@ -103,3 +105,12 @@ def test_every_tool_finds_the_latest_run(commands: Commands, whole: Path, tmp_pa
         assert (result.code, result.errors) == (0, ""), result
     result = commands("evaluate", "run=latest", "images=3", f"paths.outputs={tmp_path}", cwd=tmp_path)
     assert re.search("at least 10", result.errors)
+
+
+def test_latest_search_is_found(commands: Commands, tmp_path: Path) -> None:
+    settings = {"trials": 1, "jobs": 1, "seed": 0, "pruner": "none", "prune_after_trials": 2, "prune_after_images": 0}
+    plan = {"words": ["seed=1,2"], "default_space": [], "monitor": "x", "mode": "min", "directory": str(tmp_path)}
+    (tmp_path / "search" / "a").mkdir(parents=True)
+    (tmp_path / "search" / "a" / "search.json").write_text(json.dumps(plan | {"settings": settings}))
+    result = commands("search", "resume=latest", f"paths.outputs={tmp_path}", "search.seed=3", cwd=tmp_path)
+    assert result.errors.startswith("error: search.seed=3: a search goes on with its own words")

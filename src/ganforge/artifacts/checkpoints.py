@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from ganforge.artifacts.files import flush_folder, replacing
+from ganforge.artifacts.files import flush_folder, replace, replacing
 
 NEWEST_FIRST = ("next", "last", "previous")
 REQUIRED = {
     "state_dict": dict,
+    "hyper_parameters": dict,
     "optimizer_states": list,
     "lr_schedulers": list,
     "loops": dict,
@@ -61,8 +62,8 @@ def rotate(folder: Path) -> None:
     """`next.ckpt` becomes `last.ckpt`, and that `previous.ckpt`; two whole ones are there throughout."""
     last = folder / "last.ckpt"
     if last.exists():
-        last.replace(folder / "previous.ckpt")
-    (folder / "next.ckpt").replace(last)
+        replace(last, folder / "previous.ckpt")
+    replace(folder / "next.ckpt", last)
     flush_folder(folder)
 
 

@@ -1,11 +1,20 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, with a way around what a file system may lack."""
 
+import errno
 import os
-import tempfile
+import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from warnings import catch_warnings
+
+UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+"""How a file system says that it does not know an operation."""
+PATIENCE = 5
+"""Seconds in which a program that reads a file on Windows, where nobody can replace it meanwhile, has to close it."""
 
 
 @contextmanager
@@ -15,17 +24,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     A full disk is an OSError that names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+            flush(file.fileno())
+        replace(temporary, path)
         flush_folder(path.parent)
     except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
@@ -41,11 +49,76 @@ def refuse_links(folder: Path) -> None:
             raise ValueError(f"{path} is neither a file nor a folder: put a copy there of what it leads to")
 
 
-def flush_folder(folder: Path) -> None:
-    """Make renames in `folder` survive a power cut; Windows knows no such thing."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
+def replace(source: Path, target: Path) -> None:
+    """Rename `source` to `target`, whatever that was."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            source.replace(target)
+            return
+        except PermissionError as error:
+            if not hasattr(error, "winerror") or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def link(source: Path, target: Path) -> None:
+    """`target` becomes a second name of the file `source`, or a copy where the file system has no such links."""
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source)
+    except (OSError, NotImplementedError):
+        with source.open("rb") as file, replacing(target) as copy:
+            shutil.copyfileobj(file, copy)
+
+
+def flush(descriptor: int) -> None:
+    """What was written to a file survives a power cut, where the file system can promise it."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNKNOWN:
+            raise
+
+
+def flush_folder(folder: Path) -> None:
+    """The same for renames in `folder`, which Windows cannot open."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        flush(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Taken(Exception):
+    """Another process holds a lock."""
+
+
+@contextmanager
+def locked(path: Path, patience: float = 0) -> Iterator[None]:
+    """Inside, no other process holds the lock `path`; `Taken` if one does for `patience` seconds.
+
+    The system lifts it when a process is killed. Where the file system has no locks, a file names the process instead,
+    and is worth nothing once that has ended.
+    """
+    with catch_warnings(action="ignore"):  # filelock warns where Python, or the file system, has no locks
+        from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+
+        lock: BaseFileLock = FileLock(path)
+        try:
+            try:
+                lock.acquire(patience)
+            except OSError as error:
+                if error.errno not in UNKNOWN:
+                    raise
+                lock = SoftFileLock(f"{path}.held")
+                lock.acquire(patience)
+        except Timeout as error:
+            raise Taken(f"{path} is held by another process") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ganforge.artifacts.files import replacing
+from ganforge.artifacts.files import flush, replacing
 
 YAML_BYTES, YAML_DEPTH = 100_000, 50
 """A run's configuration has some thousands of bytes, and at most ten levels."""
@@ -22,7 +22,7 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
             file.truncate(len(whole))
         file.write(json.dumps(record).encode() + b"\n")
         file.flush()
-        os.fsync(file.fileno())
+        flush(file.fileno())
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

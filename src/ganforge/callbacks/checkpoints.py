@@ -9,7 +9,8 @@ from lightning import Trainer
 
 from ganforge.artifacts.checkpoints import rotate
 from ganforge.artifacts.evaluations import order
-from ganforge.artifacts.tensors import save_generator
+from ganforge.artifacts.files import link
+from ganforge.artifacts.tensors import portable, save_generator
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
 from ganforge.faults import Diverged, Stopped
@@ -78,13 +79,10 @@ class Checkpoints(Periodic):
 
     def _keep_best(self, module: GANModule) -> None:
         if self.monitor is not None:
-            best = self.folder / "best.ckpt"
-            best.unlink(missing_ok=True)
-            best.hardlink_to(self.folder / "last.ckpt")
+            link(self.folder / "last.ckpt", self.folder / "best.ckpt")
         facts = {"images_seen": module.images_seen, "scores": module.scores}
-        save_generator(
-            self.run_folder / "generator.safetensors", module.averaged_generator, dict(module.hparams), facts
-        )
+        config = portable(dict(module.hparams))
+        save_generator(self.run_folder / "generator.safetensors", module.averaged_generator, config, facts)
 
     def _improved(self, module: GANModule) -> bool:
         """Whether this moment is to be kept; without a score the latest always is."""

@@ -5,14 +5,15 @@ from types import FrameType
 from typing import Any
 
 from lightning import Callback, Trainer
+from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
+from ganforge import signals
 from ganforge.faults import Stopped
 from ganforge.interfaces import Count
 from ganforge.systems.gan import GANModule
 
-ALWAYS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-IF_EXPECTED = (signal.SIGUSR2,)
-"""Handled where somebody, such as submitit, has a handler for it: its way to announce a preemption."""
+PREEMPTION = "SIGUSR2"
+"""Handled where somebody, such as submitit, has a handler for it."""
 
 
 class Interruption(Callback):
@@ -29,31 +30,36 @@ class Interruption(Callback):
 
     def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
         self.agreed = module.images_seen
+        signals.received.clear()
 
         def stop(number: int, frame: FrameType | None) -> None:
-            if number == signal.SIGINT and module.stop_signal == number:
-                raise KeyboardInterrupt
-            module.stop_signal = module.stop_signal or number
+            if signals.first(number):
+                module.stop_signal = number
 
-        expected = [number for number in IF_EXPECTED if callable(signal.getsignal(number))]
-        self.handlers = {number: signal.signal(number, stop) for number in (*ALWAYS, *expected)}
+        preemption = getattr(signal, PREEMPTION, None)
+        expected = [preemption] if preemption and callable(signal.getsignal(preemption)) else []
+        self.handlers = signals.handle(stop, *expected)
 
     def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
         if trainer.world_size > 1:
             if module.images_seen // self.every == self.agreed // self.every:
                 return
             self.agreed = module.images_seen
-            if trainer.strategy.reduce_boolean_decision(module.stop_signal is not None, all=False):
-                module.stop_signal = module.stop_signal or signal.SIGTERM
+            if not trainer.strategy.reduce_boolean_decision(module.stop_signal is not None, all=False):
+                return
+            module.stop_signal = module.stop_signal or signal.SIGTERM
         stop_if_told(trainer, module)
 
     def teardown(self, trainer: Trainer, module: GANModule, stage: str) -> None:
-        for number, handler in self.handlers.items():
-            signal.signal(number, handler)
+        signals.restore(self.handlers)
         self.handlers = {}
 
 
 def stop_if_told(trainer: Trainer, module: GANModule) -> None:
     """Raises `Stopped` if a signal has asked for it and the run is not at its end anyway."""
     if module.stop_signal is not None and not trainer.should_stop:
-        raise Stopped(module.stop_signal, module.images_seen)
+        stop = Stopped(module.stop_signal, module.images_seen)
+        if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):  # Lightning tells callbacks in the parent
+            for callback in trainer.callbacks:
+                callback.on_exception(trainer, module, stop)
+        raise stop

@@ -60,6 +60,7 @@ def section_part(number: int, title: str, section: Section) -> dict[str, Any]:
         "narrow": Markup(svg(section, f"narrow {number}", narrow=True)),
         "best": f"best {score}" if score == monitor else f"{score} at the best {monitor}",
         "rows": [group_row(group, digits) for group in section.groups],
+        "fakes": {name: f"{value:,.{digits}f}" for name, value in section.fakes.items()},
         "real": "" if section.real is None else f"{section.real:,.{digits}f}",
         "stamp": stamp_entries(section.stamp),
     }

@@ -12,6 +12,7 @@ from ganforge.artifacts.evaluations import RECORDS, best
 from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import leaves, read_lines, read_yaml
 
+DAMAGED = "damaged"
 HUGE = 1e100
 """Finite scores beyond it are an accident, and cannot be drawn."""
 
@@ -66,18 +67,48 @@ class Run:
 
 
 def find_runs(folders: list[Path]) -> list[Run]:
-    """Every run in or below `folders`, once; ValueError names the folder without any, or the file that is broken."""
+    """Every run in or below `folders`, once; one with a broken file is `DAMAGED`, and its error names the file.
+
+    ValueError names the folder without any run or fakes, or the broken file where nothing else can be compared.
+    """
     found: list[Path] = []
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(f"{folder}: no such folder; give one of a run or of a sweep")
         below = [status.parent.resolve() for status in folder.rglob("status.json")]
-        if not below:
+        if not below and not fakes_records(folder):
             raise ValueError(f"{folder} holds no run: there is no status.json in it or below it")
         found += below
+    if not found:
+        raise ValueError(f"{', '.join(map(str, folders))}: there are fakes and no run to compare them with")
     found = sorted(set(found), key=counting_order)
     top = os.path.commonpath([path.parent for path in found])
-    return [read_run(path, os.path.relpath(path, top)) for path in found]
+    runs = [read_run_or_why_not(path, os.path.relpath(path, top)) for path in found]
+    if all(run.state == DAMAGED for run in runs):
+        raise ValueError(runs[0].error)
+    return runs
+
+
+def read_run_or_why_not(folder: Path, name: str) -> Run:
+    try:
+        return read_run(folder, name)
+    except (ValueError, OSError) as error:
+        return Run(folder, printable(name), DAMAGED, printable(first_line(error)), [], {}, [])
+
+
+def find_fakes(folders: list[Path]) -> dict[str, list[Evaluation]]:
+    """The scores that `evaluate.py fakes=` has left in or below `folders`, by the names of the fakes."""
+    found: dict[str, list[Evaluation]] = {}
+    for records in sorted({path.resolve() for folder in folders for path in fakes_records(folder)}):
+        for evaluation in read_evaluations(records):
+            if "fakes" in evaluation.stamp:
+                found.setdefault(str(evaluation.stamp["fakes"]).rpartition(":")[0], []).append(evaluation)
+    return found
+
+
+def fakes_records(folder: Path) -> list[Path]:
+    """Records that belong to no run."""
+    return [path for path in folder.rglob(f"*{RECORDS}") if not (path.parent / "status.json").exists()]
 
 
 def counting_order(path: Path) -> list[tuple[int, str]]:

@@ -71,7 +71,7 @@ def resumed(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
         raise ValueError(f"{folder / FILE} is not the plan of a search: {error}") from error
     given = {word.partition("=")[0]: word for word in (*words, *typed_words(HydraConfig.get()))}
     for key, word in given.items():
-        if key not in ("resume", *(f"search.{name}" for name in CHANGEABLE)):
+        if key not in ("resume", "paths.outputs", *(f"search.{name}" for name in CHANGEABLE)):
             raise ValueError(f"{word}: a search goes on with its own words; only search.trials and search.jobs change")
     plan.settings |= {name: config.search[name] for name in CHANGEABLE if f"search.{name}" in given}
     return folder, plan

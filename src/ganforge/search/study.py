@@ -1,6 +1,5 @@
 """The trials of a search, from what the earlier ones say to what is told to Optuna."""
 
-import signal
 import sys
 import time
 from contextlib import closing
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from ganforge import command
 from ganforge.artifacts.evaluations import best
+from ganforge.claim import claimed
 from ganforge.overrides import conf_folder
 from ganforge.randomness import derived_seed
 from ganforge.search.plan import Plan, plan_of
@@ -28,20 +28,30 @@ HOPELESS = 3
 
 
 def run(config: DictConfig, words: list[str]) -> None:
-    """Run a search to its end and show what it found; SIGTERM ends it as Ctrl-C does."""
+    """Run a search to its end and show what it found."""
     command.quiet()
     folder, plan = plan_of(config, words)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    folder.mkdir(parents=True, exist_ok=True)
-    with alone_in(folder) as lock:
+    written: Any = OmegaConf.to_container(config.search, resolve=False)
+    claim = claimed(folder, may_rename=not config.resume and "${now:" in written["folder"])
+    try:
+        search_in(claim.folder, plan)
+    except Exception:
+        if not (claim.folder / "trials").exists():
+            claim.withdraw()
+        raise
+
+
+def search_in(folder: Path, plan: Plan) -> None:
+    with alone_in(folder):
         plan.save(folder)
         print(f"{plan.settings['trials']} trials by {plan.monitor}, in {command.shown(folder)}")
         try:
-            with closing(Search(folder, plan, conf_folder().parent / "src" / "train.py", lock)) as search:
+            with closing(Search(folder, plan, conf_folder().parent / "src" / "train.py")) as search:
                 search.run()
-        except (KeyboardInterrupt, SystemExit) as error:
+        except SystemExit as end:
             print(f"stopped; go on with: python src/search.py resume={command.shown(folder)}", file=sys.stderr)
-            sys.exit(error.code if isinstance(error, SystemExit) else command.INTERRUPTED)
+            command.exit_code = int(str(end.code))
+            return
         report(folder, plan, search.space, search.study)
 
 
@@ -61,9 +71,9 @@ class Search:
     the storage with all that it tries before its process starts, so that nothing is lost when everything is killed.
     """
 
-    def __init__(self, folder: Path, plan: Plan, script: Path, lock: int) -> None:
+    def __init__(self, folder: Path, plan: Plan, script: Path) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.folder, self.plan, self.script, self.lock = folder, plan, script, lock
+        self.folder, self.plan, self.script = folder, plan, script
         self.space = space_of(plan.words, plan.default_space)
         self.study = optuna.create_study(
             storage=f"sqlite:///{folder / 'search.db'}",
@@ -89,6 +99,8 @@ class Search:
 
     def close(self) -> None:
         for running in self.running:
+            running.process.ask_to_stop()
+        for running in self.running:
             running.process.stop()
 
     def start_trials(self) -> bool:
@@ -98,7 +110,7 @@ class Search:
             started = True
             folder = self.folder / "trials" / str(trial.number)
             words = self.space.words(trial.params)
-            process = TrialProcess(folder, self.script, words, self.plan.directory, self.lock)
+            process = TrialProcess(folder, self.script, words, self.plan.directory)
             self.running.append(Running(Trial(self.study, trial._trial_id), process))
         return started
 

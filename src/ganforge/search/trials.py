@@ -1,41 +1,44 @@
 """Trials as processes that do not outlive the search."""
 
-import ctypes
-import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ganforge.artifacts.files import Taken, locked
+from ganforge.processes import PARENT
 from ganforge.ranking import training_lines
 from ganforge.words import quoted
 
 PATIENCE = 60
-"""Seconds that a trial has to save its state after SIGTERM."""
-SET_PARENT_DEATH_SIGNAL = 1
+"""Seconds that a trial has to save its state when it is asked to stop."""
+PATIENCE_WITH_OTHERS = 2
+"""Seconds in which what belongs to a killed search ends."""
+STOP: int = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM)
+"""What asks a trial to save and end; the former on Windows, for a process in a group of its own."""
+OWN_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[int]:
-    """Hold the folder's lock, which trials inherit by its descriptor: ValueError while any of them still runs."""
-    with (folder / "search.lock").open("w") as file:
-        for last_attempt in (*[False] * 20, True):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if last_attempt:
-                    raise ValueError(f"{folder}: this search, or a trial of it, is still running") from error
-                time.sleep(0.1)
-        yield file.fileno()
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: ValueError while another search does, or while a trial of it still runs."""
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(locked(folder / "search.lock", PATIENCE_WITH_OTHERS))
+            for lock in folder.glob("trials/*/.lock"):
+                with locked(lock, PATIENCE_WITH_OTHERS):
+                    pass
+            others = stack.pop_all()
+    except Taken as error:
+        raise ValueError(f"{folder}: this search, or a trial of it, is still running") from error
+    with others:
+        yield
 
 
 class TrialProcess:
@@ -44,15 +47,15 @@ class TrialProcess:
     What it prints is in a file beside the run folder.
     """
 
-    def __init__(self, folder: Path, script: Path, words: list[str], directory: str, lock: int) -> None:
+    def __init__(self, folder: Path, script: Path, words: list[str], directory: str) -> None:
         self.folder, self.script, self.words = folder, script, words
-        self.directory, self.lock = directory, lock
+        self.directory = directory
         self.log = folder.with_suffix(".log")
         self.kills = 0
         self.start()
 
     def start(self) -> None:
-        if (self.folder / "checkpoints" / "last.ckpt").exists():
+        if any(self.folder.glob("checkpoints/*.ckpt")):
             words = [f"resume={quoted(self.folder)}"]
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -62,7 +65,7 @@ class TrialProcess:
             self.process = subprocess.Popen(
                 [sys.executable, str(self.script), *words],
                 cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, pass_fds=[self.lock], preexec_fn=partial(die_with, os.getpid()),
+                start_new_session=True, creationflags=OWN_GROUP, env=os.environ | {PARENT: str(os.getpid())},
             )  # fmt: skip
 
     def poll(self) -> int | None:
@@ -88,18 +91,14 @@ class TrialProcess:
         lines = (error or self.log.read_text(encoding="utf-8")).strip().splitlines()
         return lines[-1].removeprefix("error: ") if lines else f"exit code {code}"
 
+    def ask_to_stop(self) -> None:
+        with suppress(OSError):  # it has just ended
+            self.process.send_signal(STOP)
+
     def stop(self) -> None:
-        self.process.terminate()
+        self.ask_to_stop()
         try:
             self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def die_with(parent: int) -> None:
-    """In a child, before its program starts: be killed when `parent` ends. Elsewhere than on Linux the lock remains."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
