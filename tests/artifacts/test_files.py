@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganforge.artifacts.checkpoints import AtomicCheckpointIO, Checkpoint
+from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.artifacts.files import Taken, link, locked, replacing
 from ganforge.artifacts.images import grid, labelled, save_png, scatter, to_uint8
 from ganforge.artifacts.records import append_line, read_lines
@@ -68,11 +68,6 @@ def test_what_is_written_is_on_the_disk_whole(tmp_path: Path, monkeypatch: pytes
         file.write(b"12345")
     append_line(tmp_path / "newer" / "y", {"a": 1})
     assert flushed == [5, *(["folder"] if os.name == "posix" else []), len('{"a": 1}\n')]
-
-
-@pytest.mark.parametrize(("settled", "first"), [(True, 65), (False, 64)])
-def test_a_resumed_run_writes_a_moment_again_only_if_something_was_still_due_then(settled: bool, first: int) -> None:
-    assert Checkpoint(Path("last.ckpt"), {"images_seen": 64, "settled": settled}).first_unwritten == first
 
 
 def refusing(number: int, times: int = 10**9, **attributes: object):

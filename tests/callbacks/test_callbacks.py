@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -147,6 +148,82 @@ def test_signals_are_handled_as_before_once_a_run_is_over(composed: Compose) -> 
     assert [signal.getsignal(number) for number in asking()] == before
 
 
+class Judge(Periodic):
+    """Gives these scores, one after the other."""
+
+    def __init__(self, every: int, scores: list[float]) -> None:
+        super().__init__(every)
+        self.scores = iter(scores)
+
+    def due(self, trainer: Trainer, module: LightningModule) -> None:
+        module.scores, module.scored_at = {"fid": next(self.scores)}, module.images_seen
+
+
+def test_processes_that_train_together_stop_at_the_same_round(composed: Compose) -> None:
+    """They ask one another when the clock passes a multiple of `every`, and all stop if one was told to."""
+    system, interruption, asked = experiment(composed).system, Interruption(every=64), []
+
+    def told(mine: bool, all: bool) -> bool:
+        asked.append((system.images_seen, mine, all))
+        return system.images_seen >= 128
+
+    together: Any = SimpleNamespace(
+        world_size=2, should_stop=False, strategy=SimpleNamespace(reduce_boolean_decision=told)
+    )
+    for system.images_seen in (32, 64, 96):
+        interruption.on_train_batch_end(together, system)
+    system.images_seen = 128
+    with pytest.raises(Stopped) as stopped:
+        interruption.on_train_batch_end(together, system)
+    assert asked == [(64, False, False), (128, False, False)]
+    assert stopped.value.args == Stopped(signal.SIGTERM, 128).args
+
+
+def test_logits_and_norms_are_measured_only_in_rounds_that_are_logged(composed: Compose) -> None:
+    run, measured = experiment(composed, "images=64", "log_every=32"), []
+    observe = run.system.observe
+
+    def spy(values: dict[str, Any]) -> None:
+        observe(values)
+        if "logits/real" in values:
+            measured.append(run.system.images_seen)
+
+    run.system.observe = spy
+    run.fit()
+    assert measured == [24, 56], "the round of eight images that reaches 32, and that which reaches 64"
+
+
+def test_a_resumed_run_first_does_what_was_due_when_it_stopped(composed: Compose, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    experiment(composed, "images=64", "evaluate_every=32").fit()
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    for callback in checkpoint["callbacks"].values():
+        callback["last"] = 32
+    torch.save(checkpoint, tmp_path / "killed.ckpt")
+    for file in (*folder.glob("samples/*"), folder / "checkpoints" / "last.ckpt"):
+        file.unlink()
+    resumed = experiment(composed, "images=64", "evaluate_every=32")
+    resumed.fit(tmp_path / "killed.ckpt")
+    assert [file.name for file in folder.glob("samples/*")] == ["000000064.png"]
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["images_seen"] == 64
+
+
+def test_a_best_checkpoint_that_was_not_copied_in_time_is_copied_by_the_resumed_run(
+    composed: Compose, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    for images in (64, 72):
+        run = experiment(composed, f"images={images}", "evaluate_every=64")
+        (checkpoints,) = [c for c in run.trainer.callbacks if type(c).__name__ == "Checkpoints"]
+        checkpoints.monitor = "fid"
+        run.trainer.callbacks.insert(0, Judge(64, [1.0]))
+        run.fit(folder / "checkpoints" / "last.ckpt" if images > 64 else None)
+        assert torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["images_seen"] == 64
+        assert (checkpoints.best, checkpoints.best_at) == (1.0, 64)
+        for file in (folder / "checkpoints" / "best.ckpt", folder / "generator.safetensors"):
+            file.unlink()
+
+
 @pytest.mark.parametrize(("mode", "judged"), [("min", [3.0, 1.0, 2.0]), ("max", [1.0, 3.0, 2.0])])
 def test_best_is_kept_when_later_scores_are_worse(
     composed: Compose, tmp_path: Path, mode: str, judged: list[float]
@@ -154,13 +231,7 @@ def test_best_is_kept_when_later_scores_are_worse(
     run = experiment(composed, "images=192", "evaluate_every=64")
     (checkpoints,) = [c for c in run.trainer.callbacks if type(c).__name__ == "Checkpoints"]
     checkpoints.monitor, checkpoints.mode = "fid", mode
-    scores = iter(judged)
-
-    class Judge(Periodic):
-        def due(self, trainer: Trainer, module: LightningModule) -> None:
-            module.scores, module.scored_at = {"fid": next(scores)}, module.images_seen
-
-    run.trainer.callbacks.insert(0, Judge(64))
+    run.trainer.callbacks.insert(0, Judge(64, judged))
     run.fit()
     folder = tmp_path / "run" / "checkpoints"
     clocks = {name: torch.load(folder / f"{name}.ckpt", weights_only=True)["images_seen"] for name in ("best", "last")}

@@ -7,7 +7,7 @@ import torch
 
 from ganforge.data.digits import Digits
 from ganforge.data.mixture2d import Mixture2d, mixture
-from ganforge.data.module import RoundLoader, ShuffledStream, held_out_order, hold_out, resized
+from ganforge.data.module import RoundLoader, ShuffledStream, held_out_order, hold_out, resident, resized
 from ganforge.interfaces import Batch
 
 DESCRIBED = {
@@ -114,6 +114,14 @@ def test_held_out_fraction_out_of_range_is_refused(fraction: float) -> None:
         held_out_order(10, fraction)
 
 
+def test_images_beyond_half_of_a_gpus_free_memory_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = numbered(100)
+    free, whole = 2 * split.images.nbytes - 2, 2**40
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (free, whole))
+    assert resident(split, torch.device("cuda")) is split
+    assert resident(split, torch.device("cpu")).images.device.type == "cpu"
+
+
 def test_unit_range_maps_black_and_white_exactly() -> None:
     pixels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)
     assert Batch(pixels).to_unit_range(torch.float32).images.flatten().tolist() == [-1.0, 1.0]
@@ -135,6 +143,7 @@ def test_batch_larger_than_the_data_is_refused() -> None:
 
 def test_wrong_description_is_refused() -> None:
     digits = Digits(held_out=0.5, **(DESCRIBED | {"image_size": 16, "channels": 3}))
+    assert digits.split_name == "held out 0.5 of digits"
     with pytest.raises(ValueError, match="channels=3, but digits has 1"):
         digits.load_splits()
 
@@ -150,5 +159,6 @@ def test_mixture_has_its_modes_and_spread(layout: str, count: int, sigma: float)
     assert torch.bincount(nearest, minlength=count).min() > 0.8 * 20_000 / count
     assert (points - modes[nearest]).std().item() == pytest.approx(sigma, rel=0.02)
     assert points.abs().max() < 1
+    assert data.split_name == f"fresh draws from the {layout}"
     assert modes.abs().max().item() == pytest.approx(0.8)
     assert (len(points), len(data.held_out_split.images)) == (20_000, 2000)
