@@ -36,12 +36,13 @@ from torch_fidelity.metric_fid import fid_statistics_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 from torchmetrics.image.fid import _compute_fid
 
-from ganforge.metrics.classifier import ClassifierExtractor, folded, new_classifier
+from ganforge.metrics.classifier import ClassifierExtractor
 from ganforge.metrics.features import Features
 from ganforge.metrics.frechet import FrechetDistance, frechet_distance, moments
 from ganforge.metrics.inception import InceptionExtractor
 from ganforge.metrics.kernel import KernelDistance
 from ganforge.metrics.neighbours import DensityCoverage, PrecisionRecall
+from ganforge.metrics.small_network import folded, new_network
 
 SCORES = {"fid": FrechetDistance, "kid": KernelDistance, "pr": PrecisionRecall, "dc": DensityCoverage}
 RIVAL = "pr (torch-fidelity)"
@@ -94,7 +95,7 @@ def random_inception(path: Path) -> None:
 def features(images: int, repeats: int) -> list[dict[str, Any]]:
     pictures = torch.randint(0, 256, (images, 3, 32, 32), dtype=torch.uint8)
     classifier, inception = ClassifierExtractor(), None
-    classifier.network = folded(new_classifier(3, 10).eval())
+    classifier.network = folded(new_network(pictures, 10).eval())
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / "random.pth"
         random_inception(path)

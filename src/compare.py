@@ -2,7 +2,9 @@
 
 usage: python src/compare.py FOLDER... [--output NAME] [--score NAME]
 
-  FOLDER          a run, a sweep, or any folder above them
+  FOLDER          a run, a sweep, or any folder above them; also fakes that
+                  evaluate.py has scored, which stand beside runs whose scores
+                  were measured in the same way
   --output NAME   writes NAME.html and NAME.png (default: comparison)
   --score NAME    a score of metrics.jsonl; otherwise the monitored one
 
@@ -48,6 +50,8 @@ def main(words: list[str]) -> int:
     if "--help" in words or "-h" in words:
         print(documentation(__file__))
         return 0
+    from ganforge.comparison.runs import printable
+
     try:
         arguments = parsed(words)
         from ganforge.comparison.report import compare
@@ -55,7 +59,7 @@ def main(words: list[str]) -> int:
         with forwarding_signals():
             compare(arguments.folders, arguments.output.removesuffix(".html"), arguments.score)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except SystemExit as end:
         print("interrupted", file=sys.stderr)

@@ -1,13 +1,14 @@
-"""Score a trained run again: with full counts, other scores or other weights.
+"""Score a trained run again, or the pictures of any other generator.
 
 usage: python src/evaluate.py run=FOLDER [key=value ...]
+       python src/evaluate.py fakes=PICTURES data=DATA metrics=SCORES
 
 Examples:
 
   python src/evaluate.py run=outputs/train/my_run
       the run's own scores of 50,000 images from its best checkpoint
   python src/evaluate.py run=outputs/train/my_run metrics=inception
-      other scores; metrics=classifier, inception or mixture
+      other scores; metrics=classifier, self_supervised, inception or mixture
   python src/evaluate.py run=FOLDER metrics=inception reference=train
       against the training images, as FIDs of CIFAR-10 are published
   python src/evaluate.py run=FOLDER weights=live checkpoint=last
@@ -16,10 +17,18 @@ Examples:
       two runs side by side; evaluate the other one first, in the same way
   python src/evaluate.py run=FOLDER data.path=photos
       a run from another computer; data.root= says where data sets are
+  python src/evaluate.py fakes=pictures data=cifar10 metrics=inception
+      another tool's generator: a folder of pictures or an .npz with images,
+      read as data=folder and data=arrays are
+  python src/evaluate.py fakes=pictures run=FOLDER
+      the same with the data and the scores of a run, beside the run's scores
 
-The scores are added to the run's metrics.jsonl, with the stamp that says what
-they measured. Scores with unequal stamps are never shown beside one another.
-The same line gives the same scores, bit for bit.
+The scores are added to metrics.jsonl of the run, or of the folder of fakes
+(beside an .npz as NAME.metrics.jsonl; output= names another file), with the
+stamp that says what they measured. They are shown beside other scores only
+where what measured them is equal: extractor, data, split, counts and size. Two
+runs must also draw from the same seed and kind of weights. The same line gives
+the same scores, bit for bit. run=latest is the run that was written to last.
 
 All keys and their values: python src/evaluate.py --cfg job
 """

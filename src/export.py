@@ -7,6 +7,8 @@ Examples:
   python src/export.py run=outputs/train/my_run
       weights, configuration, sample grid and model card, as the Hugging Face
       Hub expects them, in outputs/export/my_run
+  python src/export.py run=latest
+      the same of the run that was written to last
   python src/export.py run=outputs/train/my_run 'format=[onnx,pt2]'
       the same with graphs for other runtimes
   python src/export.py weights=generator.safetensors output=for_you

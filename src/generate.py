@@ -18,7 +18,8 @@ Examples:
 
 Image number i of a seed is the same whatever else is asked for: count=1000 and
 then first=1000 count=1000 make 2000 different ones. Of a generator of points
-there are a table and a scatter plot instead.
+there are a table and a scatter plot instead. run=latest is the run that
+was written to last.
 
 All keys and their values: python src/generate.py --cfg job
 """

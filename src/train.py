@@ -46,7 +46,9 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from ganforge.command import Job, importing, main, quiet, run_job
+from ganforge.command import importing, main, quiet
+from ganforge.job import Job, run_job
+from ganforge.terminal import keep_output_from_failing
 
 
 def train(config: DictConfig, job: Job) -> float | None:
@@ -59,10 +61,10 @@ def train(config: DictConfig, job: Job) -> float | None:
     return show_summary(config, job)
 
 
-def resume(words: list[str]) -> list[str] | None:
+def resume(words: list[str], multirun: bool) -> list[str] | None:
     from ganforge.resume import go_on
 
-    return go_on(words, train)
+    return go_on(words, multirun, train)
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
@@ -71,6 +73,7 @@ def entry(config: DictConfig) -> float | None:
 
 
 if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
+    keep_output_from_failing()
     with importing():
         import lightning  # noqa: F401  # it sets the level of its own log when it is imported
 

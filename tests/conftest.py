@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-ROOT = Path(__file__).resolve().parents[1]
+from .processes import ROOT, born
+
 os.environ.setdefault("PROJECT_ROOT", str(ROOT))
 
 TINY = {
@@ -49,20 +50,27 @@ def composed(tmp_path: Path) -> Callable[..., DictConfig]:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
-    """`command("model=mlp", ...)`: `python src/train.py` from another folder, writing below a temporary one."""
+    """`command("model=mlp", ...)`: `python src/train.py` from another folder, writing below a temporary one.
+
+    A fresh process where the environment has what Python reads at its start.
+    """
 
     def run(
         *arguments: str, timeout: int = 600, script: str = "train", **environment: str
     ) -> subprocess.CompletedProcess:
-        environment = {"OMP_NUM_THREADS": "1", "COLUMNS": "80"} | environment
         outputs = [] if any(word in ("--help", "-h") for word in arguments) else [f"paths.outputs={tmp_path}/outputs"]
+        words = [*outputs, *arguments]
+        if not any(name.startswith("PYTHON") for name in environment):
+            process = born(script, *words, cwd=tmp_path, environment=environment)
+            output, errors = process.communicate(timeout)
+            return subprocess.CompletedProcess(words, process.wait(), output, errors)
         return subprocess.run(
-            [sys.executable, str(ROOT / "src" / f"{script}.py"), *outputs, *arguments],
+            [sys.executable, str(ROOT / "src" / f"{script}.py"), *words],
             capture_output=True,
             text=True,
             timeout=timeout,
             cwd=tmp_path,
-            env=os.environ | environment,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "80"} | environment,
         )
 
     return run

@@ -42,6 +42,18 @@ REFUSED = {
     "missing GPU": (["trainer=gpu"], "needs a CUDA GPU"),
     "missing path": (["data=arrays"], "^data.path= is missing"),
     "learning rate": (["optimizer.generator.lr=-1"], "Invalid learning rate"),
+    "infinite rate": (["optimizer.generator.lr=inf"], "^optimizer.generator.lr=inf should be a finite number"),
+    "no number in a list": (["optimizer.generator.betas=[nan,0.9]"], "^optimizer.generator.betas=.* finite"),
+    "no number to clip at": (["trainer.gradient_clip_val=nan"], "^trainer.gradient_clip_val=nan should be a finite"),
+    "infinite weight": (["loss.penalties.r1.weight=inf"], "^loss.penalties.r1.weight=inf should be a finite"),
+    "endless half-life": (["system.average_half_life=inf"], "^system.average_half_life=inf should be a finite"),
+    "seed of 67 bits": (["seed=99999999999999999999"], r"^seed=9+ should be a finite number below 2\*\*63"),
+    "curves": (["log_every=0"], "^log_every=0 should be a whole number, at least 1"),
+    "nothing held out": (
+        ["data.held_out=1e-5"],
+        r"^data.held_out=1e-05 of the 1797 images of digits are 0, and 2 must",
+    ),
+    "no memory": (["data=folder", "data.path=.", "data.memory_gib=-1"], "^data.memory_gib must not be negative"),
     "text for a learning rate": (["optimizer.generator.lr=fast"], "^optimizer.generator.lr=fast should be a number"),
     "three betas": (["optimizer.generator.betas=[0.5,0.9,0.9]"], "^optimizer.generator.betas="),
     "positional arguments": (["+optimizer.generator._args_=[1]"], "no argument '_args_'"),
@@ -55,7 +67,12 @@ REFUSED = {
     "accumulation": (["trainer.accumulate_grad_batches=0"], "accumulate_grad_batches must be at least 1"),
     "fakes": (["metrics.images=3"], "at least 10"),
     "latent": (["model.latent.dim=0"], "at least one dimension"),
-    "cadence": (["evaluate_every=0"], "1 or more images"),
+    "cadence": (["evaluate_every=0"], "^evaluate_every=0 should be a whole number, at least 1"),
+    "a time for a budget": (["+trainer.max_time=00:00:00:02"], "^trainer.max_time=.* the budget of a run is images="),
+    "a trial of Lightning's": (["+trainer.fast_dev_run=true"], "^trainer.fast_dev_run=True: the budget of a run"),
+    "few images again and again": (["trainer.limit_train_batches=3"], "^trainer.limit_train_batches=3: the budget"),
+    "epochs for a budget": (["trainer.max_epochs=3"], "^trainer.max_epochs=3: the budget of a run"),
+    "more than the budget": (["+trainer.min_steps=100"], "^trainer.min_steps=100: the budget of a run"),
 }
 
 
@@ -76,8 +93,9 @@ def test_nonsense_is_refused_before_data_is_looked_for(composed: Compose) -> Non
 def test_classifier_needs_labels(composed: Compose, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=np.zeros((40, 16, 16), np.uint8))
     arrays = ["data=arrays", f"data.path={tmp_path}/x.npz", "data.batch_size=4", *TINY["dcgan"]]
-    with pytest.raises(ValueError, match="x has none"):
+    with pytest.raises(ValueError, match=r"x has none\. Use metrics=self_supervised, "):
         build(composed(*arrays))
+    build(composed(*arrays, "metrics=self_supervised"))
 
 
 @pytest.mark.parametrize(
@@ -148,6 +166,15 @@ def test_arrays_describe_themselves_to_the_networks(composed: Compose, tmp_path:
     assert experiment.config.model.generator.image_size == 16
     assert experiment.config.model.discriminator.channels == 3
     assert experiment.system.sample(2).shape == (2, 3, 16, 16)
+
+
+def test_few_images_are_refused_only_where_scores_need_them(composed: Compose, tmp_path: Path) -> None:
+    """One of fifteen images is held out; it is enough to be shown."""
+    np.savez(tmp_path / "x.npz", images=np.zeros((15, 16, 16), np.uint8), labels=np.arange(15) % 2)
+    arrays = [*TINY["dcgan"], "data=arrays", f"data.path={tmp_path}/x.npz", "data.batch_size=4"]
+    assert len(build(composed(*arrays, "metrics=none")).data.held_out_split.images) == 1
+    with pytest.raises(ValueError, match=r"^data.held_out=0.1 of the 15 images of x are 1, and 2 must be held out"):
+        build(composed(*arrays))
 
 
 def test_files_are_read_once(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ganforge.arguments import refuse_wrong_arguments
+from ganforge.artifacts.records import leaves
 from ganforge.build import build
 
 from .conftest import ROOT, TINY
@@ -135,6 +136,22 @@ def test_every_recipe_composes_and_names_its_source(composed: Callable[..., Dict
     config = composed(f"experiment={name}")
     refuse_wrong_arguments(config)
     assert "arXiv:" in (ROOT / "conf" / "experiment" / f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize("metrics", ["classifier", "inception"])
+def test_one_word_turns_scores_off_whatever_else_is_said_of_them(
+    composed: Callable[..., DictConfig], metrics: str
+) -> None:
+    words = [
+        f"metrics.{path}={value}"
+        for path, value in leaves(OmegaConf.to_container(composed(f"metrics={metrics}").metrics))
+        if not path.endswith(("_target_", "_partial_")) and "${" not in str(value)
+    ]
+    assert "metrics.images=2000" in words
+    config = composed("metrics=none", *(word.replace("=None", "=null") for word in words))
+    OmegaConf.resolve(config)
+    config = composed(*TINY["dcgan"], "metrics=none", "metrics.images=500", "data.image_size=16", "logger=none")
+    assert "evaluation" not in build(config).config.callbacks
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "conf" / "trainer").glob("[!_]*.yaml")))

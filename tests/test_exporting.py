@@ -251,6 +251,15 @@ def test_records_that_ganforge_did_not_write_are_named(run: Run, tmp_path: Path)
         export(source, [], tmp_path / "out")
 
 
+def test_weights_with_a_text_for_a_number_are_refused(run: Run, tmp_path: Path) -> None:
+    source = run(*TINY["mlp"])
+    generator = from_pretrained(source)
+    config = generator.config | {"images": "many"}
+    save_generator(source / "generator.safetensors", generator.network, config, generator.facts)
+    with pytest.raises(ValueError, match=r"does not say how its generator was trained: .*images is not a number"):
+        export(source, [], tmp_path / "out")
+
+
 @pytest.mark.parametrize("missing", ["data", "loss"])
 def test_weights_that_do_not_say_how_they_were_trained_are_refused(run: Run, tmp_path: Path, missing: str) -> None:
     source = run(*TINY["mlp"])
@@ -259,3 +268,15 @@ def test_weights_that_do_not_say_how_they_were_trained_are_refused(run: Run, tmp
     save_generator(source / "generator.safetensors", generator.network, generator.config, generator.facts)
     with pytest.raises(ValueError, match=f"run does not say how its generator was trained: KeyError..{missing}"):
         export(source, [], tmp_path / "out")
+
+
+@pytest.mark.parametrize("key", ["images", "seed", "optimizer"])
+def test_texts_where_numbers_belong_are_refused_before_anything_is_written(run: Run, tmp_path: Path, key: str) -> None:
+    source = run(*TINY["mlp"])
+    generator = from_pretrained(source)
+    generator.config[key] = "<script>"
+    save_generator(source / "generator.safetensors", generator.network, generator.config, generator.facts)
+    with pytest.raises(ValueError, match="run does not say how its generator was trained") as error:
+        export(source, [], tmp_path / "new" / "out")
+    assert len(str(error.value).splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -214,7 +214,7 @@ def test_labels_are_classes_of_the_generator(labels: list[int]) -> None:
         (["run=a", "first=-1"], "first=-1 at least 0"),
         (["run=a", "truncation=high"], "truncation: Value 'high'"),
         (["run=a", "labels=[x]"], r"labels\[0\]: Value 'x'"),
-        (["run=a", "labels=3"], "labels: "),
+        (["run=a", "labels=x"], "labels: "),
     ],
 )
 def test_values_that_make_no_sense_are_named(overrides: list[str], message: str) -> None:
@@ -222,3 +222,8 @@ def test_values_that_make_no_sense_are_named(overrides: list[str], message: str)
         config = compose("generate", overrides)
     with pytest.raises(ValueError, match=message):
         requested(config)
+
+
+def test_one_class_needs_no_brackets() -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        assert requested(compose("generate", ["run=a", "labels=3"])).labels == [3]

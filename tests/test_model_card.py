@@ -1,3 +1,6 @@
+"""The page of an exported generator, and what a stranger may not put into it."""
+
+import re
 from typing import Any
 
 import yaml
@@ -83,7 +86,7 @@ def test_tables_say_how_it_was_trained() -> None:
     known = rows(model_card(generator(penalties={"r1": penalty}, constraint=clipping), FILES))
     assert known["network"] == [f"mlp, {4 * 8 + 8 + 8 * 64 + 64:,} weights"]
     assert known["loss"] == ["`Hinge()`"]
-    assert known["penalty r1"] == ["`R1(weight=0.5, interval=16)`"]
+    assert known["penalty `r1`"] == ["`R1(weight=0.5, interval=16)`"]
     assert known["constraint"] == ["`WeightClipping(bound=0.01)`"]
     assert known["optimizer of the discriminator"] == ["`Adam(lr=0.0004, betas=[0.5, 0.999])`"]
     assert known["turns"] == ["2 of the discriminator for each of the generator"]
@@ -95,14 +98,14 @@ def test_tables_say_how_it_was_trained() -> None:
 def test_scores_stand_beside_those_of_real_images_with_their_stamp() -> None:
     known = rows(model_card(generator(), FILES))
     assert known["score"] == ["generated", "898 real images"]
-    assert known["fid_classifier"] == ["0.9877", "0.3718"]
-    assert known["extractor"] == ["classifier:7c83"]
-    assert known["versions"] == ["torch 2.14.1"]
+    assert known["`fid_classifier`"] == ["0.9877", "0.3718"]
+    assert known["`extractor`"] == ["`classifier:7c83`"]
+    assert known["`versions`"] == ["`torch 2.14.1`"]
 
 
 def test_scores_without_a_stamp_say_so() -> None:
     card = model_card(generator({key: FACTS[key] for key in ("images_seen", "scores")}), FILES)
-    assert rows(card)["fid_classifier"] == ["0.9877"]
+    assert rows(card)["`fid_classifier`"] == ["0.9877"]
     assert "was not recorded" in card
 
 
@@ -124,3 +127,51 @@ def test_snippets_of_a_conditional_generator_choose_classes() -> None:
     assert "labels=torch.arange(16) % 10" in card
     assert 'inputs["label"] = numpy.arange(16) % 10' in card
     assert rows(card)["classes"] == ["10, chosen by labels (B,) from 0"]
+
+
+EVIL = (
+    "x`\n```\n<script>alert(1)</script>\n| [a](https://evil.example) ![b](https://evil.example/c.png) *d*\n---\n"
+    "```python\nimport os"
+)
+
+
+def infected(tree: Any) -> Any:
+    """With `EVIL` in every text and every key that is not the configuration's own."""
+    if isinstance(tree, dict):
+        return {name: infected(value) for name, value in tree.items()} | {EVIL: EVIL}
+    return EVIL if isinstance(tree, str) else tree
+
+
+def test_metadata_of_anybody_is_no_markup() -> None:
+    honest = generator(penalties={"r1": {"_target_": "a.R1"}}, constraint={"_target_": "a.Clip"})
+    config, facts = honest.config, honest.facts
+    hostile = {
+        **config,
+        "model": config["model"],
+        "data": config["data"],
+        "loss": {
+            "adversarial": infected(config["loss"]["adversarial"]),
+            "critic_turns": 2,
+            "penalties": {EVIL: infected({"_target_": "a.R1"})},
+            "constraint": infected({"_target_": "a.Clip"}),
+        },
+        "optimizer": infected(config["optimizer"]),
+    }
+    evil_scores = {EVIL: 1.0}
+    known = {
+        "images_seen": 5,
+        "scores": evil_scores,
+        "real": {"images": 9, "scores": evil_scores},
+        "stamp": infected(facts["stamp"]),
+    }
+    card = model_card(PretrainedGenerator(honest.network, honest.latent, hostile, known), FILES)
+    plain = model_card(honest, FILES)
+    assert "<" not in card
+    assert card.count("```") == plain.count("```")
+    assert card.count("\n---") == plain.count("\n---")
+    _, matter, body = card.split("---\n", 2)
+    assert yaml.safe_load(matter)["model-index"][0]["results"][0]["metrics"][0]["value"] == 1.0
+    outside = re.sub(r"```.*?```|`[^`\n]*`", "", body, flags=re.DOTALL)
+    assert "evil" not in outside and "script" not in outside, "what is left is our own text"
+    widths = {len(line.split("|")) for line in body.splitlines() if line[:1] == "|" and "real images" not in line}
+    assert widths <= {4, 5}

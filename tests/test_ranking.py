@@ -2,6 +2,7 @@
 
 import csv
 import json
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_higher_is_better_where_the_metrics_say_so(tmp_path: Path) -> None:
     assert [row["number"] for row in ranking(tmp_path)] == ["1", "0"]
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_scores_that_are_not_numbers_are_neither_the_best_of_a_job_nor_of_the_table(tmp_path: Path, mode: str) -> None:
+    job(tmp_path, 0, "finished", [nan], mode=mode)
+    job(tmp_path, 1, "finished", [nan, 2.0], mode=mode)
+    job(tmp_path, 2, "finished", [3.0, nan], mode=mode)
+    order = ["2", "1", "0"] if mode == "max" else ["1", "2", "0"]
+    rows = ranking(tmp_path)
+    assert [row["number"] for row in rows] == order
+    assert sorted(row["score"] for row in rows) == ["2.0", "3.0", "nan"]
+
+
 def test_unequal_stamps_are_ranked_apart(tmp_path: Path) -> None:
     job(tmp_path, 0, "finished", [1.0], stamp="a")
     job(tmp_path, 1, "finished", [2.0], stamp="b")
@@ -64,6 +76,16 @@ def test_a_job_that_did_not_finish_is_listed_and_fails_the_sweep(tmp_path: Path,
     rows = ranking(tmp_path)
     assert [(row["number"], row["rank"]) for row in rows] == [("0", "1"), ("1", "")]
     assert command.exit_code == 1
+
+
+def test_a_job_that_ended_early_on_purpose_is_listed_and_does_not_fail_the_sweep(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    job(tmp_path, 0, "finished", [1.0])
+    job(tmp_path, 1, "ended", [0.1])
+    assert [(row["number"], row["rank"]) for row in ranking(tmp_path)] == [("0", "1"), ("1", "")]
+    assert "job 1 seed=1 ended before its budget was spent" in capsys.readouterr().out
+    assert command.exit_code == 0
 
 
 def test_a_killed_job_left_only_that_it_was_running(tmp_path: Path) -> None:

@@ -15,12 +15,17 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from ganforge.artifacts.evaluations import comparable
+from ganforge.artifacts.images import save_png
 from ganforge.artifacts.records import read_lines
-from ganforge.command import Job
+from ganforge.job import Job
 from ganforge.ranking import best_evaluation, training_lines
-from ganforge.rescoring import requested, rescore
+from ganforge.rescoring import evaluator_of, requested, rescore, run_config
 from ganforge.run import fit
+from ganforge.stamps import records_of
+from ganforge.weights import stored_weights, system_with
 
 from .conftest import ROOT, TINY
 
@@ -252,7 +257,7 @@ def test_what_cannot_be_trusted_is_refused_and_nothing_is_added(run: Path, messa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run=null"], "say which run: run=<a run folder>"),
+        (["run=null"], "say which run: run=<a run folder>, or which pictures: fakes=<a folder or an .npz>"),
         (["images=many"], "images=many should be a whole number"),
         (["images=9"], "must be at least 10"),
         (["seed=0.5"], "seed=0.5 should be a whole number or null"),
@@ -274,3 +279,110 @@ def test_missing_gpu_is_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ValueError, match="device=cuda needs a CUDA GPU, and PyTorch finds none here"):
         evaluate(run, "device=cuda")
     assert evaluate(run, "device=auto")["images_seen"] > 0
+
+
+def drawn(run: Path, count: int) -> Tensor:
+    """The very fakes that an evaluation of the run scores."""
+    config = configuration("evaluate", run.parent, f"run={run}", f"images={count}")
+    request = requested(config)
+    conditions = run_config(request, run, config)
+    system = system_with(stored_weights(run, "best", "ema"), conditions, torch.device("cpu"))
+    evaluator = evaluator_of(conditions, request)
+    evaluator.class_pool = None
+    return torch.cat(list(evaluator.fakes(system)))
+
+
+@pytest.fixture(scope="module")
+def pictures(digits: Path) -> Path:
+    """Those of the run as PNGs below a folder, and as arrays beside it."""
+    folder = digits.parent / "pictures"
+    images = drawn(digits, 60)
+    for number, image in enumerate(images):
+        save_png(folder / f"{number:03d}.png", image)
+    np.savez(digits.parent / "pictures.npz", images=images.movedim(1, -1).numpy())
+    return folder
+
+
+def score(fakes: Path, *words: str) -> dict[str, Any]:
+    """The line that the scoring of pictures adds."""
+    config = configuration("evaluate", fakes.parent, f"fakes={fakes}", *words)
+    rescore(requested(config), config)
+    return read_lines(Path(config.output or records_of(fakes)))[-1]
+
+
+CONDITIONS = ["data=digits", "data.image_size=16", "metrics=classifier", "metrics.extractor.epochs=3"]
+
+
+@pytest.mark.parametrize("kind", ["pictures", "pictures.npz"])
+@pytest.mark.parametrize("words", [CONDITIONS, ["run"]], ids=["alone", "with a run"])
+def test_pictures_get_the_scores_that_their_generator_gets(
+    run: Path, pictures: Path, kind: str, words: list[str]
+) -> None:
+    own = evaluate(run)
+    fakes = shutil.copytree(pictures, run.parent / "pictures", dirs_exist_ok=True).parent / kind
+    line = score(fakes, *([f"run={run}"] if words == ["run"] else words))
+    assert line["scores"] == pytest.approx(own["scores"], rel=1e-9, abs=1e-9)
+    assert line["real"] == own["real"]
+    assert comparable(line["stamp"], own["stamp"])
+    assert re.fullmatch(rf"{kind}:[0-9a-f]{{12}}", line["stamp"]["fakes"])
+    assert {"weights", "seed"}.isdisjoint(line["stamp"])
+    assert line["by"] == "evaluate"
+    assert read_lines(run / "metrics.jsonl")[-1] == own, "the fakes are not the run's"
+
+
+def test_pictures_stand_beside_runs_and_other_pictures_where_the_measurement_is_equal(
+    run: Path, pictures: Path, capsys: pytest.CaptureFixture
+) -> None:
+    fakes = shutil.copytree(pictures, run.parent / "pictures", dirs_exist_ok=True)
+    other = shutil.copytree(fakes, run.parent / "others")
+    (other / "000.png").unlink()
+    evaluate(run)
+    score(fakes, f"run={run}")
+    assert re.search(rf"score +┃ +pictures ┃ +run, {best(run)['images_seen']} ┃ +60 real ┃", capsys.readouterr().out)
+    score(fakes, f"run={run}", "images=50")
+    printed = capsys.readouterr().out
+    assert "the run's own scores measured something else:\n  fake_images: 50 here, 60 there\n" in printed
+    evaluate(run, f"against={fakes}")
+    assert re.search(r"now, \d+ ┃ while training ┃ +pictures ┃", capsys.readouterr().out)
+    with pytest.raises(ValueError, match=r"pictures measured something else \(fake_images: 59 here, 60 there\)"):
+        score(other, *CONDITIONS, f"against={fakes}")
+    assert not (other / "metrics.jsonl").exists()
+    score(other, *CONDITIONS, "images=50", f"against={fakes}", f"output={run.parent}/mine.jsonl")
+    assert re.search(r"┃ +others ┃ +pictures ┃", capsys.readouterr().out)
+    assert len(read_lines(run.parent / "mine.jsonl")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fakes=nowhere", "run={run}"], "fakes=nowhere: no such folder or .npz file"),
+        (["fakes={pictures}", "metrics=classifier"], "say what the fakes should look like: data="),
+        (["fakes={pictures}", "data=digits"], "say which scores: metrics="),
+        (["fakes={pictures}", "data=digits", "metrics=none"], "nothing to score with metrics=none"),
+        (["fakes={pictures}", "data=folder", "metrics=classifier"], "data.path= is missing: Folder needs it"),
+        (["fakes={pictures}", "data=digits", "metrics=classifier", "data.path=x"], "data has no argument 'path'"),
+        (["fakes={pictures}", "run={run}", "data=digits"], "a run has data of its own: leave data= out"),
+        (["fakes={pictures}", "run={run}", "images=61"], "has 60 pictures, fewer than images=61"),
+        (["fakes={pictures}", "run={run}", "images=9"], "has 60 pictures, and scores need at least 10"),
+        (["fakes={pictures}.npz", "data=folder", "data.path={pictures}", "metrics=classifier"], "pictures has none"),
+        (["fakes={pictures}", "run={run}", "weights=live"], "weights= are a run's, and fakes= have none"),
+        (["run={run}", "output=x"], "output= is for fakes="),
+    ],
+)
+def test_fakes_that_make_no_sense_are_refused(run: Path, pictures: Path, words: list[str], message: str) -> None:
+    before = sorted(run.parent.rglob("*"))
+    config = configuration("evaluate", run.parent, *(word.format(run=run, pictures=pictures) for word in words))
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        rescore(requested(config), config)
+    assert len(str(caught.value).splitlines()) == 1
+    assert sorted(run.parent.rglob("*")) == before
+
+
+def test_pictures_of_other_channels_and_points_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", images=np.zeros((10, 8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match="the fakes have 3 channels, and the data has 1"):
+        score(tmp_path / "x.npz", *CONDITIONS)
+    assert not (tmp_path / "x.metrics.jsonl").exists()
+    run = train(tmp_path / "points", *TINY["mlp"], "data=mixture2d", "data.points=1000", "metrics.images=60")
+    with pytest.raises(ValueError, match="fakes= are pictures, and mixture2d has points"):
+        score(tmp_path / "x.npz", f"run={run}")

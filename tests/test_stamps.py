@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ganforge.comparison.runs import Evaluation
-from ganforge.stamps import best, differences, equally_stamped, last, scored
+from ganforge.stamps import best, comparable_to, differences, last, scored
 
 STAMP = {"extractor": "points", "fake_images": 50_000, "seed": 0, "versions": {"torch": "2.14", "ganforge": "1"}}
 
@@ -28,10 +28,10 @@ def test_differences_are_named_to_the_last_leaf() -> None:
 
 def test_only_equal_stamps_are_left() -> None:
     one, other = evaluation(1, 3.0), evaluation(2, 1.0, seed=1)
-    assert equally_stamped([other, one], STAMP, Path("run")) == [one]
+    assert comparable_to([other, one], STAMP, Path("run")) == [one]
     further = evaluation(3, 1.0, seed=1, extractor="inception")
     with pytest.raises(ValueError, match=r"^the scores of run measured something else \(seed: 0 here, 1 there\): eval"):
-        equally_stamped([further, other], STAMP, Path("run"))
+        comparable_to([further, other], STAMP, Path("run"))
 
 
 def test_best_and_last() -> None:
@@ -43,7 +43,7 @@ def test_best_and_last() -> None:
 
 
 def test_run_without_scores(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has no scores: evaluate that run first"):
+    with pytest.raises(ValueError, match="has no scores: evaluate it first"):
         scored(tmp_path)
     (tmp_path / "metrics.jsonl").write_text('{"images_seen": 3}\n')
     with pytest.raises(ValueError, match="line 1, is not an evaluation"):

@@ -1,15 +1,17 @@
 """The configuration held against the signatures of what it names: every argument exists and has the right type."""
 
 import inspect
+import math
 import re
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from ganforge.interfaces import Count
 from ganforge.suggestions import suggestion
 from ganforge.trust import targets
 
@@ -36,6 +38,8 @@ def refuse_wrong_arguments(config: DictConfig, root: str = "") -> None:
                 raise ValueError(f"{where}= is missing: {name.rpartition('.')[2]} needs it")
             if key not in accepted:
                 raise ValueError(f"{path} has no argument {key!r}{suggestion(key, list(accepted))}")
+            if not finite(node[key]):
+                raise ValueError(f"{where}={node[key]} should be a finite number below 2**63")
             if not fits(node[key], accepted[key]):
                 raise ValueError(f"{where}={node[key]} should be {spelled(accepted[key])}")
 
@@ -65,7 +69,7 @@ def parameters(target: Any) -> dict[str, Any]:
 def _own_parameters(function: Any) -> tuple[dict[str, Any], bool]:
     signature = inspect.signature(function)
     try:
-        hints = get_type_hints(inspect.unwrap(function))
+        hints = get_type_hints(inspect.unwrap(function), include_extras=True)
     except NameError:
         hints = {}
     kinds = {p.kind for p in signature.parameters.values()}
@@ -77,11 +81,22 @@ def _own_parameters(function: Any) -> tuple[dict[str, Any], bool]:
     return {name: hints.get(name, Any) for name in named}, inspect.Parameter.VAR_KEYWORD in kinds
 
 
+def finite(value: Any) -> bool:
+    """Whether every number in `value` is finite, and a whole one has a place in 64 bits: no other is ever meant."""
+    if OmegaConf.is_list(value):
+        return all(map(finite, value))
+    return not isinstance(value, int | float) or (
+        math.isfinite(value) if isinstance(value, float) else abs(value) < 2**63
+    )
+
+
 def fits(value: Any, hint: Any) -> bool:
     """Whether a value from the configuration can be meant for `hint`; what is not plain data is left to the code."""
     kind, options = get_origin(hint), get_args(hint)
     if kind in (Union, types.UnionType):
         return any(fits(value, option) for option in options)
+    if kind is Annotated:
+        return fits(value, options[0]) and (hint != Count or value >= 1)
     if OmegaConf.is_config(value):
         return config_fits(value, hint)
     if kind is Literal:
@@ -116,6 +131,7 @@ def spelled(hint: Any) -> str:
         return " or ".join(spelled(option) for option in get_args(hint))
     names = {
         int: "a whole number",
+        Count: "a whole number, at least 1",
         float: "a number",
         bool: "true or false",
         str: "a text",

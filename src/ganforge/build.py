@@ -25,6 +25,8 @@ from ganforge.arguments import refuse_wrong_arguments
 from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.data.module import InMemoryData
 from ganforge.faults import unwrapped
+from ganforge.interfaces import Batch
+from ganforge.metrics.fingerprint import fingerprint
 from ganforge.references import refuse_endless_references, resolved
 from ganforge.signals import start_sheltered
 from ganforge.systems.adversarial import AdversarialModule
@@ -33,6 +35,14 @@ from ganforge.trust import refuse_untrusted_targets
 OURS = ("gradient_clip_val", "accumulate_grad_batches", "compile", "matmul_precision", "on_nan")
 """Keys of `trainer` that are not Lightning's business."""
 
+LIMITS = (
+    "fast_dev_run", "limit_train_batches", "max_epochs", "max_steps", "max_time", "min_epochs", "min_steps",
+    "overfit_batches",
+)  # fmt: skip
+"""Arguments of Lightning's Trainer that end a run, or keep it from ending."""
+TRAINING_IMAGES = "training_images"
+"""The key of their fingerprint in the hyperparameters, which checkpoints carry."""
+FINGERPRINT_BYTES = 2**24
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -44,6 +54,10 @@ class Experiment:
     data: InMemoryData
     system: AdversarialModule
     trainer: lightning.Trainer
+
+    @property
+    def images_per_round(self) -> int:
+        return self.data.batch_size * self.system.batches_per_round
 
     def fit(self, checkpoint: Path | None = None) -> None:
         """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""
@@ -68,14 +82,15 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
     except (ValueError, OSError, MemoryError, OmegaConfBaseException):
         raise
     except Exception as error:  # a part was given what no signature speaks of
-        raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {reason}") from error
 
 
 def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> Experiment:
     config = config.copy()
     OmegaConf.set_struct(config, False)
     refuse_endless_references(OmegaConf.to_container(config))
-    if config.metrics.extractor is None:
+    if not has_scores(config):
         config.callbacks.pop("evaluation", None)
     refuse_untrusted_targets(config)
     refuse_foreign_metrics(config)
@@ -86,6 +101,7 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
         load(data, config)
     refuse_wrong_arguments(config)
     refuse_missing_hardware(config.trainer)
+    refuse_other_budgets(config.trainer)
     torch.manual_seed(config.seed)
     system = create(config.system, "system").to(memory_format=torch.channels_last)
     system.configure_optimizers()
@@ -101,6 +117,7 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
     system.hparams.update(OmegaConf.to_container(config))
+    system.hparams[TRAINING_IMAGES] = sample_fingerprint(data.train_split)
     return Experiment(config, data, system, trainer)
 
 
@@ -116,7 +133,8 @@ def create(node: DictConfig, where: str, **more: Any) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, ValueError):
             raise ValueError(str(cause)) from error
-        raise ValueError(f"{where} cannot be built: {cause}") from error
+        reason = str(cause).partition("\n")[0]
+        raise ValueError(f"{where} cannot be built: {reason}") from error
 
 
 def create_as(kind: type, node: DictConfig, where: str, **more: Any) -> Any:
@@ -129,8 +147,16 @@ def create_as(kind: type, node: DictConfig, where: str, **more: Any) -> Any:
 def load(data: InMemoryData, config: DictConfig) -> None:
     """Read the data; it describes itself once, in the configuration that networks read."""
     data.load_splits()
+    refuse_few_held_out(config, data)
     for fact in ("image_size", "channels", "num_classes"):
         config.data[fact] = getattr(data, fact)
+
+
+def sample_fingerprint(split: Batch) -> str:
+    """Of as many images as make some megabytes, evenly from all, and of their labels: a start must not take longer."""
+    step = -(-split.images.nbytes // FINGERPRINT_BYTES)
+    labels = () if split.labels is None else (split.labels,)
+    return fingerprint(len(split.images), split.images[::step], *labels)
 
 
 def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.Trainer:
@@ -204,6 +230,17 @@ def refuse_missing_hardware(trainer: DictConfig) -> None:
         raise ValueError("trainer.precision=16-mixed needs a GPU. On the CPU use bf16-mixed or 32-true")
 
 
+def refuse_other_budgets(trainer: DictConfig) -> None:
+    """Lightning's own limits count steps, epochs or seconds, and would begin the order of the images again."""
+    limits = {key: trainer[key] for key in LIMITS if trainer.get(key)}
+    if limits.keys() <= {"max_epochs", "limit_train_batches"}:
+        once = limits.get("max_epochs") == 1 and "limit_train_batches" in limits  # as trainer=debug has it
+        if once or limits == {"max_epochs": -1}:
+            return
+    wrong = next(iter(limits.keys() - {"max_epochs"}), "max_epochs")
+    raise ValueError(f"trainer.{wrong}={trainer[wrong]}: the budget of a run is images=; trainer=debug ends it early")
+
+
 def refuse_impossible_games(system: AdversarialModule, precision: str) -> None:
     per_sample = [name for name, penalty in system.game.penalties.items() if penalty.per_sample]
     if not per_sample:
@@ -242,7 +279,7 @@ def refuse_impossible_endings(system: AdversarialModule, precision: str) -> None
 
 def refuse_foreign_metrics(config: DictConfig) -> None:
     """Scores of points are for points, and scores of images for images."""
-    if config.metrics.extractor is None:
+    if not has_scores(config):
         return
     judges_points = config.metrics.extractor._target_.endswith("PointsExtractor")
     if judges_points != config.data._target_.endswith("Mixture2d"):
@@ -250,22 +287,40 @@ def refuse_foreign_metrics(config: DictConfig) -> None:
         raise ValueError(f"these metrics judge {kind}, and the data has none: leave metrics= out, or use metrics=none")
 
 
+def refuse_few_held_out(config: DictConfig, data: InMemoryData) -> None:
+    """Scores compare with two images at least; without scores one is shown beside the samples."""
+    needed, held_out = 2 if has_scores(config) else 1, len(data.held_out_split.images)
+    if held_out < needed:
+        raise ValueError(
+            f"data.held_out={config.data.held_out} of the {held_out + len(data.train_split.images)} images of "
+            f"{data.name} are {held_out}, and {needed} must be held out: use more images, or a larger data.held_out"
+        )
+
+
+def has_scores(config: DictConfig) -> bool:
+    """False with metrics=none, whose extractor names no class."""
+    extractor = config.metrics.extractor
+    return extractor is not None and not (OmegaConf.is_dict(extractor) and "_target_" not in extractor)
+
+
 def refuse_unused_labels(system: AdversarialModule, config: DictConfig, data: InMemoryData) -> None:
     """With condition=class, labels must be there and both players must take them."""
     if not config.condition.labels:
         return
     if data.num_classes is None:
-        raise ValueError(f"condition=class needs class labels, and {data.name} has none. Leave condition= out")
+        raise ValueError(
+            f"condition=class needs class labels, and {data.name} has none{data.why_unlabelled}. Leave condition= out"
+        )
     for player in ("generator", "discriminator"):
         if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
             raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
 
 
 def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
-    extractor = config.metrics.extractor
-    if extractor is not None and get_object(extractor._target_).needs_labels and data.num_classes is None:
+    if data.num_classes is None and has_scores(config) and get_object(config.metrics.extractor._target_).needs_labels:
         raise ValueError(
-            f"metrics=classifier needs class labels, and {data.name} has none. Use metrics=inception or metrics=none"
+            f"metrics=classifier needs class labels, and {data.name} has none{data.why_unlabelled}. "
+            "Use metrics=self_supervised, metrics=inception or metrics=none"
         )
 
 

@@ -1,66 +1,48 @@
-"""The command line around a job: mistakes explained before anything starts, failures recorded."""
+"""The command line around a script: mistakes explained before anything starts, and the exit code."""
 
 import gc
 import logging
 import os
-import shutil
-import subprocess
+import re
 import sys
 import textwrap
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGINT
 from typing import Any, NoReturn
 
 from hydra._internal import utils
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganforge.artifacts.files import Taken, locked
-from ganforge.artifacts.records import write_json
-from ganforge.faults import Killed, Stopped
-from ganforge.overrides import conf_folder, groups, refuse_bad_overrides
-from ganforge.signals import forwarding_signals, handled_by, is_worker
-from ganforge.stored import stored_config, stored_status
+from ganforge.faults import Killed
+from ganforge.overrides import conf_folder, groups, refuse_bad_overrides, understood
+from ganforge.signals import forwarding_signals
+from ganforge.stored import LATEST, RUNS, latest
+from ganforge.terminal import keep_output_from_failing
+from ganforge.words import parse
 
 LONGEST = 1000
 """Characters of a message."""
 KILLED, USER_MISTAKE, INTERRUPTED = 1, 2, 128 + SIGINT
 QUIET = ("lightning.pytorch", "lightning.fabric", "torch.distributed", "torch.multiprocessing.spawn")
 exit_code = 0
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run: its folder, the words that led to it, its place in a sweep, and whether it was begun before."""
-
-    folder: Path
-    overrides: list[str]
-    number: int = 0
-    in_sweep: bool = False
-    resumed: bool = False
-
-
-Train = Callable[[DictConfig, Job], float | None]
-Resume = Callable[[list[str]], list[str] | None]
+Resume = Callable[[list[str], bool], list[str] | None]
 
 
 def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Resume | None = None) -> int:
     """Run a Hydra entry point.
 
-    `resume` gets the words of a command line with `resume=`; it goes on with a run itself, or returns the words of a
-    sweep to go on with. The exit code is 0, 2 after a mistake of the user, 128 + its number after a signal, 1 for the
-    rest.
+    `resume` gets the words of a command line with `resume=`, and whether it has -m; it goes on with a run itself, or
+    returns the words of a sweep to go on with. The exit code is 0, 2 after a mistake of the user, 128 + its number
+    after a signal, 1 for the rest.
     """
+    keep_output_from_failing()
     try:
         refuse_half_a_launcher()
         run_line(entry, config_name, help_text, resume)
@@ -76,25 +58,34 @@ def run_line(entry: Callable[[], None], config_name: str, help_text: str, resume
     parser = get_args_parser()
     parser.error = refuse_flags  # type: ignore[method-assign]
     arguments = parser.parse_intermixed_args()
-    words = arguments.overrides
-    flags = [word for word in sys.argv[1:] if word not in words]
+    flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
     if arguments.help:
         print(help_text.format(groups=described_groups(config_name)).strip())
         return
+    quiet_warnings()
+    words = [] if arguments.hydra_help else understood(arguments.overrides)
     if not (arguments.hydra_help or arguments.info is not None or arguments.shell_completion):
-        if resume is not None and not arguments.cfg and any(word.startswith("resume=") for word in words):
-            sweep = resume(words)
+        if resume is not None and not arguments.cfg and any(map(asks_to_go_on, words)):
+            sweep = resume(words, arguments.multirun)
             if sweep is None:
                 return
             words, flags, arguments.multirun = sweep, [*flags, "--multirun"], True
         refuse_bad_overrides(words, arguments.multirun, config_name)
-    sys.argv[1:] = [*flags, *words]
+    sys.argv[1:] = [*words, *flags]  # in this order, as --info takes a word that follows it
     utils.run_and_report = lambda func: func()  # Hydra would print a traceback of whatever is raised, and leave
     entry()
 
 
+def asks_to_go_on(word: str) -> bool:
+    override = parse(word)
+    return override.key_or_group == "resume" and override.value() is not None
+
+
 def refuse_flags(message: str) -> NoReturn:
-    raise ValueError(f"{message} (--hydra-help shows Hydra's own flags)")
+    """An argument that begins with dashes, and is no flag of Hydra's."""
+    match = re.search(r"unrecognized arguments: --?(\w[\w.-]*)", message)
+    hint = f"a key has no dashes: {match[1]}=..., and " if match else ""
+    raise ValueError(f"{message} ({hint}--hydra-help shows Hydra's own flags)")
 
 
 def described_groups(config_name: str) -> str:
@@ -134,9 +125,15 @@ def quiet() -> None:
     """Silence what libraries say about choices that are not the user's."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore")
+    quiet_warnings()
     threading.excepthook = quiet_writer
     os.environ |= {"PYTHONWARNINGS": "ignore", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+
+
+def quiet_warnings() -> None:
+    """Of all warnings those remain, as errors, with which Hydra passes over a mistake or a failure of a callback."""
+    warnings.filterwarnings("ignore")
+    warnings.filterwarnings("error", "provider=.* is not available|Callback .* raised", UserWarning)
 
 
 def quiet_writer(arguments: threading.ExceptHookArgs) -> None:
@@ -148,8 +145,7 @@ def quiet_writer(arguments: threading.ExceptHookArgs) -> None:
 def complain(error: BaseException) -> int:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
-    text = str(error).strip()
-    print(f"error: {printable(text.splitlines()[0] if text else type(error).__name__)}", file=sys.stderr)
+    print(f"error: {printable(str(error).strip() or type(error).__name__)}", file=sys.stderr)
     return USER_MISTAKE
 
 
@@ -159,9 +155,11 @@ def printable(line: str) -> str:
 
 
 def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
-    """Run an entry point that starts no training; mistakes end in a line."""
+    """Run an entry point that starts no training, with the folder that `run=latest` means; mistakes end in a line."""
     global exit_code
     try:
+        if config.get("run") == LATEST:
+            config.run = shown(latest(Path(config.paths.outputs), *RUNS))
         with forwarding_signals():
             question(config)
     except SystemExit as end:
@@ -172,31 +170,6 @@ def answer(config: DictConfig, question: Callable[[DictConfig], None]) -> None:
         if message is None:
             raise
         exit_code = complain(ValueError(message))
-
-
-def run_job(config: DictConfig, train: Train) -> float | None:
-    """One job of Hydra's in its run folder, which must be empty unless a job is to go on there."""
-    global exit_code
-    hydra = HydraConfig.get()
-    folder = Path(hydra.runtime.output_dir)
-    in_sweep = hydra.mode == RunMode.MULTIRUN
-    if in_sweep and "BasicLauncher" not in hydra.launcher._target_ and "progress" in config.callbacks:
-        config.callbacks.progress.show = False
-    resumed = rank() > 0 or any(folder.iterdir())
-    if resumed and not (rank() > 0 or config.resume or requeued()):
-        exit_code = complain(ValueError(f"{folder} is not empty: go on with resume=, or choose another hydra.run.dir"))
-        return None
-    overrides = [word for word in typed_words(hydra) if not word.startswith("resume=")]
-    job = Job(folder, overrides, hydra.job.num if in_sweep else 0, in_sweep, resumed)
-    if stored_status(folder).get("state") == "finished":
-        print(f"job {folder.name}: {' '.join(overrides)}: was finished before")
-        return None
-    try:
-        begun = resumed and (folder / ".hydra" / "config.yaml").exists()
-        return perform(job, stored_config(folder) if begun else config, train)
-    except ValueError as error:
-        exit_code = complain(error)
-        return None
 
 
 def typed_words(hydra: Any) -> list[str]:
@@ -226,107 +199,20 @@ def requeued() -> bool:
     return int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0 or "SUBMITIT_EXECUTOR" in os.environ
 
 
-def perform(job: Job, config: DictConfig, train: Train) -> float | None:
-    """Train in the run folder; how it ended is in `status.json`. In a sweep a failure lets the next job go on."""
-    global exit_code
-    config.paths.run = str(job.folder)
-    status = {"number": job.number, "error": "", "overrides": job.overrides}
-    try:
-        with alone_in(job.folder), forwarding_signals() as received:
-            score = train(config, job)
-            if rank() == 0:
-                write_json(job.folder / "status.json", status | {"state": "finished"})
-        if job.in_sweep:
-            result = "finished" if score is None else format(score, ".4g")
-            print(f"job {job.folder.name}: {' '.join(job.overrides)}: {result}")
-        return score
-    except Busy as error:
-        exit_code = complain(error)
-        return None
-    except Stopped as stop:
-        stop = Stopped(received[0], stop.images_seen) if received else stop
-        clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
-        if is_worker():
-            return None
-        print(f"stopped by {stop.signal_number.name} at {stop.images_seen:,} images, and saved", file=sys.stderr)
-        leave(job, stop)
-        sys.exit(128 + stop.signal_number)
-    except (KeyboardInterrupt, SystemExit) as end:
-        clean_up(job, config.paths.outputs, status | {"state": "interrupted"})
-        if is_worker():
-            return None
-        print("interrupted before there was anything new to save", file=sys.stderr)
-        sys.exit(end.code if isinstance(end, SystemExit) else INTERRUPTED)
-    except Exception as error:
-        message = mistake_of_the_user(error)
-        clean_up(job, config.paths.outputs, status | {"state": "failed", "error": message or traceback.format_exc()})
-        if job.in_sweep:
-            print(f"job {job.folder.name} failed: {message or repr(error)}", file=sys.stderr)
-            return None
-        if message is None:
-            raise
-        exit_code = complain(ValueError(message))
-        if isinstance(error, Killed):
-            exit_code = KILLED
-        return None
-
-
-def leave(job: Job, stop: Stopped) -> None:
-    """Say how to go on, or ask the scheduler to."""
-    scheduler = handled_by(stop.signal_number)
-    if stop.signal_number.name == "SIGUSR1" and "SLURM_JOB_ID" in os.environ:
-        if rank() == 0:
-            subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
-    elif scheduler is not None:
-        scheduler(stop.signal_number, None)
-    else:
-        say_how_to_go_on(job.folder.parent if job.in_sweep else job.folder)
-
-
-def say_how_to_go_on(folder: Path) -> None:
-    print(f"go on with: python src/train.py resume={shown(folder)}", file=sys.stderr)
-
-
-class Busy(ValueError):
-    """Another process trains in this folder."""
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Inside, no other run may train in `folder`; the system lifts this when a process is killed."""
-    if rank() > 0:
-        yield
-        return
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(folder / ".lock"))
-        except Taken:
-            raise Busy(f"{folder} is being trained by another process") from None
-        yield
-
-
-def clean_up(job: Job, outputs: str, status: dict[str, Any]) -> None:
-    """Leave no trace of a run that never trained; record how another one failed, if the disk lets us."""
-    if rank() > 0:
-        return
-    if not job.in_sweep and not job.resumed and not (job.folder / "status.json").exists():
-        shutil.rmtree(job.folder)
-        for parent in job.folder.parents:
-            if not parent.is_relative_to(outputs) or any(parent.iterdir()):
-                return
-            parent.rmdir()
-        return
-    with suppress(OSError):
-        write_json(job.folder / "status.json", status)
-
-
 def mistake_of_the_user(error: BaseException) -> str | None:
     """What to tell the user, or None for a failure of ours."""
+    if isinstance(error, UserWarning):  # Hydra's, about what a callback has raised, or about a folder
+        return mistake_of_the_user(error.__context__) if error.__context__ else str(error)
     if isinstance(error, OSError):
         return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
-        return "not enough memory: lower data.batch_size, metrics.images or the width of the networks"
-    return str(error) if isinstance(error, ValueError | Killed | HydraException | OmegaConfBaseException) else None
+        return (
+            "not enough memory: lower what is largest of data.image_size, data.batch_size, metrics.images, "
+            "model.latent.dim and the width of the networks"
+        )
+    if isinstance(error, HydraException | OmegaConfBaseException):  # their first line says it, the others are advice
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return str(error) if isinstance(error, ValueError | Killed) else None
 
 
 def shown(path: Path) -> str:

@@ -1,11 +1,8 @@
 """A generator for strangers: a folder of formats, each loaded again in its own runtime and compared with the source."""
 
 import io
-import shutil
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,10 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from ganforge.artifacts.evaluations import RECORDS
 from ganforge.artifacts.files import replacing
+from ganforge.artifacts.folders import whole_folder
 from ganforge.artifacts.images import grid, save_png
 from ganforge.artifacts.records import read_lines, write_json
-from ganforge.artifacts.tensors import save_generator
+from ganforge.artifacts.tensors import portable, save_generator
 from ganforge.model_card import DATASETS, model_card
 from ganforge.pretrained import PretrainedGenerator, from_pretrained
 from ganforge.suggestions import suggestion
@@ -43,10 +42,8 @@ def export(source: Path, formats: list[str], output: Path) -> dict[str, float]:
     ValueError, and no folder, where the source cannot be read, a package is missing or a difference is too large.
     """
     refuse_impossible_formats(formats)
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise ValueError(f"{output} is not empty: choose another folder with output=")
-    generator = published(source)
     with whole_folder(output) as folder:
+        generator = published(source)
         differences = {
             FORMATS[name].file: write_and_compare(generator, name, folder)
             for name in dict.fromkeys(["safetensors", *formats])
@@ -73,20 +70,28 @@ def refuse_impossible_formats(formats: list[str]) -> None:
 def published(source: Path) -> PretrainedGenerator:
     """The generator with only that part of its configuration and facts that tells nothing of this computer."""
     generator = from_pretrained(source)
-    config, facts = generator.config, generator.facts
+    facts = generator.facts
     try:
-        public = {
-            "model": {part: config["model"][part] for part in ("generator", "latent")},
-            "data": {fact: config["data"][fact] for fact in ("_target_", "image_size", "channels", "num_classes")},
-            **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
-        }
+        config = portable(generator.config)
         known = {"images_seen": facts["images_seen"], "scores": facts["scores"]}
-        measured = evaluation(source / "metrics.jsonl", known) or facts
+        measured = evaluation(source / RECORDS, known) or facts
         if "stamp" in measured:
             known |= {"real": measured["real"], "stamp": public_stamp(measured["stamp"], config["data"]["_target_"])}
+        if not all(isinstance(images, int) for images in (config["images"], known["images_seen"])):
+            raise TypeError("images is not a number")
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{source} does not say how its generator was trained: {error!r}") from error
-    return PretrainedGenerator(generator.network, generator.latent, public, known)
+    generator = PretrainedGenerator(generator.network, generator.latent, config, known)
+    refuse_what_no_card_can_say(generator, source)
+    return generator
+
+
+def refuse_what_no_card_can_say(generator: PretrainedGenerator, source: Path) -> None:
+    """A text where a number belongs, or something missing, before anything is written."""
+    try:
+        model_card(generator, {})
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{source} does not say how its generator was trained: {error!r}") from error
 
 
 def evaluation(records: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
@@ -99,24 +104,6 @@ def public_stamp(stamp: dict[str, Any], target: str) -> dict[str, Any]:
     if target in DATASETS:
         return stamp
     return stamp | {"data": stamp["data"].rpartition(":")[2], "split": stamp["split"].partition(" of ")[0]}
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill that becomes `folder` at the end, and leaves nothing behind after an error."""
-    absent = [parent for parent in folder.parents if not parent.exists()]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        yield unfinished
-        unfinished.chmod(0o755)
-        unfinished.replace(folder)
-    except BaseException:
-        shutil.rmtree(unfinished)
-        with suppress(OSError):
-            for parent in absent:
-                parent.rmdir()
-        raise
 
 
 def inputs(generator: PretrainedGenerator, count: int) -> tuple[Tensor, ...]:

@@ -14,6 +14,7 @@ from rich.progress import track
 from torch import Tensor
 
 from ganforge.artifacts.files import replacing
+from ganforge.artifacts.folders import whole_folder
 from ganforge.artifacts.images import enlarged, grid, read_image, save_animation, save_png, to_uint8
 from ganforge.artifacts.tensors import save_tensors
 from ganforge.interpolation import loop
@@ -43,6 +44,8 @@ class Request:
 def requested(config: DictConfig) -> Request:
     """The request that a configuration makes; ValueError names a key whose value makes no sense."""
     values = OmegaConf.masked_copy(config, [field.name for field in fields(Request)])
+    if isinstance(values.labels, int):
+        values.labels = [values.labels]
     try:
         request = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Request), values))
     except ValidationError as error:
@@ -66,10 +69,11 @@ def generate(request: Request, outputs: Path) -> tuple[Path, str]:
         raise ValueError(f"{source} draws {generator.image_shape[0]} channels, and a picture has 1 or 3")
     refuse_unknown_labels(generator, request.labels)
     folder = output_folder(request, source, outputs)
-    if request.project is not None:
-        return folder, write_projection(generator, request, Path(request.project), folder)
     write = write_points if draws_points(generator) else write_images
-    return folder, write(generator, request, folder)
+    with whole_folder(folder) as unfinished:
+        if request.project is not None:
+            return folder, write_projection(generator, request, Path(request.project), unfinished)
+        return folder, write(generator, request, unfinished)
 
 
 def refuse_unknown_labels(generator: PretrainedGenerator, labels: list[int] | None) -> None:
@@ -83,14 +87,11 @@ def refuse_unknown_labels(generator: PretrainedGenerator, labels: list[int] | No
 
 
 def output_folder(request: Request, source: Path, outputs: Path) -> Path:
-    """Where to write: named after the run or the file, and the seed; ValueError where something is already."""
+    """Where to write: named after the run or the file, and the seed."""
     source = source.resolve()
     name = source.parent.name if source.name in WEIGHTS else source.stem
     subject = "" if request.project is None else f"_{Path(request.project).stem}"
-    folder = Path(request.output or outputs / f"{name}_seed_{request.seed}{subject}")
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ValueError(f"{folder} is not empty: choose another folder with output=")
-    return folder
+    return Path(request.output or outputs / f"{name}_seed_{request.seed}{subject}")
 
 
 def write_images(generator: PretrainedGenerator, request: Request, folder: Path) -> str:

@@ -1,11 +1,13 @@
 """What the parts of ganforge expect of one another: batches, and protocols for losses, penalties and critics."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
+Count = Annotated[int, "at least 1"]
+"""The hint of an argument that a configuration may not set to less."""
 Critic = Callable[[Tensor], Tensor]
 """The discriminator as a function of images only: (B, C, H, W) -> logits, one per image (or per patch)."""
 

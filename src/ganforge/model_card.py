@@ -1,8 +1,12 @@
-"""The page that introduces a generator to strangers, with the front matter that the Hugging Face Hub reads."""
+"""The page that introduces an exported generator, with the front matter that the Hugging Face Hub reads.
+
+A file of weights may come from anybody, and says of itself what it likes. Its texts are made `inert` before anything
+is written, and those that are not our own stand in code spans.
+"""
 
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 
 from ganforge.pretrained import PretrainedGenerator
 
@@ -17,6 +21,7 @@ DATASETS = {
 """Public data by its `_target_`: an identifier (the Hub's own where it has a slash), and what it is called."""
 OWN_IMAGES = ("own_images", "images of the author's own")
 """What is said of any other data."""
+PLAYERS = ("generator", "discriminator")
 TASK = "unconditional-image-generation"
 
 
@@ -25,7 +30,10 @@ def model_card(generator: PretrainedGenerator, differences: dict[str, float]) ->
 
     `differences`: how far the images of each file are from the source's at most, by the file's name.
     """
-    front = OmegaConf.to_yaml(OmegaConf.create(front_matter(generator)))
+    generator = PretrainedGenerator(
+        generator.network, generator.latent, inert(generator.config), inert(generator.facts)
+    )
+    front = yaml.safe_dump(front_matter(generator), sort_keys=False)
     shape = ", ".join(map(str, generator.image_shape))
     sections = [
         f"---\n{front}---",
@@ -40,10 +48,24 @@ def model_card(generator: PretrainedGenerator, differences: dict[str, float]) ->
         *scores(generator.facts),
         "## Files",
         "Each was loaded again in its own runtime and given the same latents as the source.",
-        table(["file", "largest difference from the source"], [[f"`{f}`", f"{d:.2g}"] for f, d in differences.items()]),
-        *(f"`{file}`:\n\n{snippet(file, generator)}" for file in differences if file != "model.safetensors"),
+        table(["file", "largest difference from the source"], [[code(f), f"{d:.2g}"] for f, d in differences.items()]),
+        *(f"{code(file)}:\n\n{snippet(file, generator)}" for file in differences if file != "model.safetensors"),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def inert(value: Any) -> Any:
+    """Text inside `value` on one line, without what could end a code span or a cell, or begin a tag."""
+    if isinstance(value, str):
+        return "".join("\ufffd" if c in "`|<" or not c.isprintable() else c for c in value)
+    if isinstance(value, dict):
+        return {inert(key): inert(one) for key, one in value.items()}
+    return [inert(one) for one in value] if isinstance(value, list) else value
+
+
+def code(text: Any) -> str:
+    """A code span, inside which Markdown knows neither links nor emphasis."""
+    return f"`{str(text).strip() or ' '}`"
 
 
 def front_matter(generator: PretrainedGenerator) -> dict[str, Any]:
@@ -85,9 +107,9 @@ def training(generator: PretrainedGenerator) -> list[list[str]]:
     """What was trained on what, and how; a row for each choice."""
     config, latent = generator.config, generator.latent
     parts = {"generator": config["model"]["generator"], "loss": config["loss"]["adversarial"]}
-    parts |= {f"penalty {name}": node for name, node in (config["loss"].get("penalties") or {}).items()}
+    parts |= {f"penalty {code(name)}": node for name, node in (config["loss"].get("penalties") or {}).items()}
     parts |= {"constraint": config["loss"].get("constraint")}
-    parts |= {f"optimizer of the {player}": node for player, node in config["optimizer"].items()}
+    parts |= {f"optimizer of the {player}": config["optimizer"].get(player) for player in PLAYERS}
     weights = sum(parameter.numel() for parameter in generator.network.parameters())
     classes = generator.num_classes
     return [
@@ -95,10 +117,10 @@ def training(generator: PretrainedGenerator) -> list[list[str]]:
         ["latent", f"{latent.dim} dimensions, {latent.distribution}"],
         ["classes", "none to choose from" if classes is None else f"{classes}, chosen by labels (B,) from 0"],
         ["network", f"{architecture(config)}, {weights:,} weights"],
-        *([name, f"`{described(node)}`"] for name, node in parts.items() if node),
-        ["turns", f"{config['loss']['critic_turns']} of the discriminator for each of the generator"],
+        *([name, code(described(node))] for name, node in parts.items() if node),
+        ["turns", f"{config['loss']['critic_turns']:d} of the discriminator for each of the generator"],
         ["budget", f"{config['images']:,} real images shown; this is after {generator.facts['images_seen']:,}"],
-        ["seed", str(config["seed"])],
+        ["seed", f"{config['seed']:d}"],
     ]
 
 
@@ -113,15 +135,15 @@ def scores(facts: dict[str, Any]) -> list[str]:
     if not facts.get("scores"):
         return ["None were measured."]
     if "stamp" not in facts:
-        rows = [[name, f"{value:.4g}"] for name, value in facts["scores"].items()]
+        rows = [[code(name), f"{value:.4g}"] for name, value in facts["scores"].items()]
         return [table(["score", "generated"], rows), "What they were measured with was not recorded with the weights."]
     real = facts["real"]
-    rows = [[name, f"{value:.4g}", f"{real['scores'][name]:.4g}"] for name, value in facts["scores"].items()]
+    rows = [[code(name), f"{value:.4g}", f"{real['scores'][name]:.4g}"] for name, value in facts["scores"].items()]
     return [
         table(["score", "generated", f"{real['images']:,} real images"], rows),
         "The last column is what real images score in the generator's place. "
         "Scores compare only with scores that were measured with the same:",
-        table(["stamp", ""], [[name, stamped(value)] for name, value in facts["stamp"].items()]),
+        table(["stamp", ""], [[code(name), code(stamped(value))] for name, value in facts["stamp"].items()]),
     ]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from ganforge import command, processes, signals
+from ganforge import processes, signals
+from ganforge.job import say_how_to_go_on
 
 
 class ParallelSweep(Callback):
@@ -33,5 +34,5 @@ class ParallelSweep(Callback):
         if signals.received:
             number = signals.received[0]
             print(f"stopped by {signal.Signals(number).name}, and saved", file=sys.stderr)
-            command.say_how_to_go_on(Path(config.hydra.sweep.dir))
+            say_how_to_go_on(Path(config.hydra.sweep.dir))
             sys.exit(128 + number)

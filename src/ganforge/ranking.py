@@ -7,11 +7,12 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from ganforge import command
+from ganforge.artifacts.evaluations import RECORDS, best, order
 from ganforge.artifacts.records import read_lines, read_yaml, write_json
+from ganforge.terminal import plain_console
 
 
 class Ranking(Callback):
@@ -30,22 +31,21 @@ class Ranking(Callback):
         if not jobs:
             return
         show_what_varies(jobs)
-        console = Console(highlight=False)
         tables = ranked_by_stamp(jobs)
-        for table in tables:
-            console.print(ranking_table(table))
         others = [job for job in jobs if not any(job in table for table in tables)]
-        for job in others:
-            reason = f"failed: {job['error'].splitlines()[-1]}" if job["state"] != "finished" else "has no scores"
-            console.print(f"job {job['number']} {job['overrides']} {reason}", soft_wrap=True)
         rows = [
             {"group": group, "rank": rank, **job}
             for group, table in enumerate(tables)
             for rank, job in enumerate(table, 1)
         ]
         write_ranking(folder / "ranking.csv", rows + [{"group": "", "rank": "", **job} for job in others])
+        command.exit_code = int(any(job["state"] not in ("finished", "ended") for job in jobs))
+        console = plain_console()
+        for table in tables:
+            console.print(ranking_table(table))
+        for job in others:
+            console.print(f"job {job['number']} {job['overrides']} {why_unranked(job)}", soft_wrap=True)
         console.print(f"ranking: {command.shown(folder / 'ranking.csv')}", soft_wrap=True)
-        command.exit_code = int(any(job["state"] != "finished" for job in jobs))
 
 
 def job_record(status: Path) -> dict[str, Any]:
@@ -55,17 +55,28 @@ def job_record(status: Path) -> dict[str, Any]:
     if (words := folder / ".hydra" / "overrides.yaml").exists():
         record["overrides"] = read_yaml(words)
     record |= json.loads(status.read_text(encoding="utf-8"))
-    best = best_evaluation(folder)
-    if best is None:
+    evaluation = best_evaluation(folder)
+    if evaluation is None:
         return record | {"monitor": "", "mode": "", "score": None, "images_seen": None, "stamp": ""}
     metrics = read_yaml(folder / ".hydra" / "config.yaml")["metrics"]
     return record | {
         "monitor": metrics["monitor"],
         "mode": metrics["mode"],
-        "score": best["scores"][metrics["monitor"]],
-        "images_seen": best["images_seen"],
-        "stamp": json.dumps(best["stamp"], sort_keys=True),
+        "score": evaluation["scores"][metrics["monitor"]],
+        "images_seen": evaluation["images_seen"],
+        "stamp": json.dumps(evaluation["stamp"], sort_keys=True),
     }
+
+
+def why_unranked(job: dict[str, Any]) -> str:
+    match job["state"]:
+        case "finished":
+            return "has no scores"
+        case "starting" | "running":
+            return "was killed"
+        case "failed":
+            return f"failed: {(job['error'].splitlines() or ['?'])[-1]}"
+    return f"{job['state']} before its budget was spent"
 
 
 def ranked_by_stamp(jobs: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -75,7 +86,7 @@ def ranked_by_stamp(jobs: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
         if job["state"] == "finished" and job["score"] is not None:
             tables.setdefault((job["stamp"], job["monitor"]), []).append(job)
     for table in tables.values():
-        table.sort(key=lambda job: job["score"], reverse=table[0]["mode"] == "max")
+        table.sort(key=lambda job: order(job["score"], job["mode"]))
     return list(tables.values())
 
 
@@ -105,7 +116,7 @@ def write_ranking(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def training_lines(folder: Path) -> list[dict[str, Any]]:
     """The evaluations made while training, without those that `evaluate.py` added."""
-    return [line for line in read_lines(folder / "metrics.jsonl") if "by" not in line]
+    return [line for line in read_lines(folder / RECORDS) if "by" not in line]
 
 
 def best_evaluation(folder: Path) -> dict[str, Any] | None:
@@ -114,5 +125,4 @@ def best_evaluation(folder: Path) -> dict[str, Any] | None:
     if not lines:
         return None
     metrics = read_yaml(folder / ".hydra" / "config.yaml")["metrics"]
-    choose = min if metrics["mode"] == "min" else max
-    return choose(lines, key=lambda line: line["scores"][metrics["monitor"]])
+    return best(lines, lambda line: line["scores"][metrics["monitor"]], metrics["mode"])

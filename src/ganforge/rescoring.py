@@ -1,85 +1,153 @@
-"""A trained run scored again, with other counts, metrics or weights, and shown beside scores of the same stamp."""
+"""A trained run scored again, or any pictures in its place, and shown beside scores that measured the same."""
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from hydra.utils import get_object
+from omegaconf import MISSING, DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from ganforge.arguments import fits, refuse_wrong_arguments, spelled
-from ganforge.artifacts.checkpoints import Checkpoint, load_whole, newest
+from ganforge.arguments import fits, parameters, refuse_wrong_arguments, spelled
+from ganforge.artifacts.evaluations import comparable
+from ganforge.artifacts.images import is_points
 from ganforge.artifacts.records import append_line
-from ganforge.build import OURS, create, load, refuse_foreign_metrics, refuse_missing_labels
+from ganforge.build import OURS, create, has_scores, load, refuse_foreign_metrics, refuse_missing_labels
 from ganforge.command import shown
-from ganforge.comparison.runs import printable, read_evaluations
+from ganforge.comparison.runs import Evaluation, printable, read_evaluations
 from ganforge.data.module import InMemoryData
 from ganforge.evaluation import BLOCK, Evaluator
-from ganforge.pretrained import from_pretrained
-from ganforge.run import score_table, warn
-from ganforge.stamps import RECORDS, best, differences, equally_stamped, last, scored
+from ganforge.fakes import Fakes
+from ganforge.run import score_table
+from ganforge.stamps import best, comparable_to, differences, heading, last, nearest, records_of, scored
 from ganforge.stored import stored_config
-from ganforge.systems.gan import GANModule
 from ganforge.trust import refuse_untrusted_targets
+from ganforge.weights import Moment, stored_weights, system_with
+
+NOTHING = (
+    "there is nothing to score with metrics=none: choose metrics=classifier, self_supervised, inception or mixture"
+)
+COUNT = 50_000
+"""Fakes of a run, as FIDs are usually published."""
 
 
 @dataclass(frozen=True)
 class Request:
     """What conf/evaluate.yaml asks for, but for the metrics and where files are."""
 
-    run: Path
-    checkpoint: Literal["best", "last"]
+    run: Path | None
+    fakes: Path | None
+    checkpoint: Moment
     weights: Literal["ema", "live"] | None
-    images: int
+    images: int | None
     seed: int | None
     reference: Literal["held_out", "train"]
     against: Path | None
+    output: Path | None
     device: Literal["auto", "cpu", "cuda"]
 
 
 def requested(config: DictConfig) -> Request:
     """The request that a configuration makes; ValueError names a key whose value makes no sense."""
-    if config.run is None:
-        raise ValueError("say which run: run=<a run folder>")
+    if config.run is None and config.fakes is None:
+        raise ValueError("say which run: run=<a run folder>, or which pictures: fakes=<a folder or an .npz>")
     hints = get_type_hints(Request)
     for key, hint in hints.items():
         if not fits(config[key], hint):
             raise ValueError(f"{key}={config[key]} should be {spelled(hint)}")
-    paths = {key: config[key] and Path(str(config[key])) for key in ("run", "against")}
-    return Request(**{key: config[key] for key in hints} | paths)
+    paths = {
+        key: None if config[key] is None else Path(str(config[key])) for key in ("run", "fakes", "against", "output")
+    }
+    request = Request(**{key: config[key] for key in hints} | paths)
+    if request.fakes is None and request.output is not None:
+        raise ValueError("output= is for fakes=: the scores of a run are added to its own metrics.jsonl")
+    if request.fakes is not None and request.weights is not None:
+        raise ValueError("weights= are a run's, and fakes= have none: leave it out")
+    return request
 
 
 def rescore(request: Request, config: DictConfig) -> None:
-    """Score the run, show the scores, and add them to its records. ValueError, and nothing added, for a mistake."""
+    """Score a run or fakes, show the scores, and add them to the records of what was scored.
+
+    ValueError, and nothing added, for a mistake.
+    """
+    if request.fakes is None:
+        assert request.run is not None
+        score_run(request, request.run, config)
+    else:
+        score_fakes(request, request.fakes, config)
+
+
+def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     device = chosen_device(request.device)
-    run = run_config(request, config)
-    weights = stored_weights(request, run.metrics.sample_from)
+    run = run_config(request, folder, config)
+    weights = stored_weights(folder, request.checkpoint, run.metrics.sample_from)
     others = [] if request.against is None else scored(request.against)
     data = loaded_data(run)
     system = system_with(weights, run, device)
-    evaluator = evaluator_of(run, request)
-    console = Console(highlight=False, markup=False)
+    evaluator, console = prepared(run, request, data, device)
+    stamp = printable(evaluator.stamp)
+    beside, unequal = while_training(folder, weights.images_seen, stamp)
+    beside |= rival(request.against, others, stamp, request, run.metrics)
+    fakes = evaluator.features(watched(evaluator.fakes(system), evaluator.images, console))
+    record = evaluator.record(weights.images_seen, evaluator.score(fakes))
+    console.print(score_table(record, {f"now, {weights.images_seen:,}": record["scores"]} | beside))
+    add(record, records_of(folder), "the training's own", unequal, console)
+
+
+def score_fakes(request: Request, path: Path, config: DictConfig) -> None:
+    """Pictures that any tool has drawn, in the place of a run's generator; the run, if there is one, beside them."""
+    device = chosen_device(request.device)
+    fakes = Fakes(path, request.images, request.seed or 0)
+    conditions = chosen_conditions(config) if request.run is None else run_config(request, request.run, config)
+    conditions.metrics.images = fakes.count
+    others = [] if request.against is None else scored(request.against)
+    data = loaded_data(conditions)
+    shape = tuple(data.train_split.images.shape[1:])
+    if is_points(data.train_split.images):
+        raise ValueError(f"fakes= are pictures, and {data.name} has points")
+    evaluator, console = prepared(conditions, request, data, device)
+    stamp = printable(fakes.stamp(evaluator.stamp))
+    beside = rival(request.against, others, stamp, request, conditions.metrics)
+    own = [] if request.run is None else list(read_evaluations(records_of(request.run)))
+    equal = [one for one in own if comparable(one.stamp, stamp)]
+    beside |= rival(request.run, equal, stamp, request, conditions.metrics)
+    unequal = [] if equal or not own else nearest(own, stamp, "there")
+    blocks = watched((block.to(device) for block in fakes.blocks(shape)), fakes.count, console)
+    scores = evaluator.score(evaluator.features(blocks))
+    record = evaluator.record(0, scores) | {"stamp": fakes.stamp(evaluator.stamp)}
+    console.print(score_table(record, {fakes.name: scores} | beside))
+    add(record, request.output or records_of(path), "the run's own", unequal, console)
+
+
+def prepared(run: DictConfig, request: Request, data: InMemoryData, device: torch.device) -> tuple[Evaluator, Console]:
+    evaluator, console = evaluator_of(run, request), Console(highlight=False, markup=False)
     with console.status("looking at real images"):
         evaluator.prepare(data, device)
-    stamp = printable(evaluator.stamp)
-    beside, unequal = while_training(request.run, weights.images_seen, stamp)
-    if request.against is not None:
-        equal = equally_stamped(others, stamp, request.against)
-        rival = last(equal) if request.checkpoint == "last" else best(equal, run.metrics.monitor, run.metrics.mode)
-        beside[f"{request.against.resolve().name}, {rival.images_seen:,}"] = rival.scores
-    fakes = evaluator.features(watched(evaluator.fakes(system), request.images, console))
-    with console.status("computing scores"):
-        record = evaluator.record(weights.images_seen, evaluator.score(fakes))
-    console.print(score_table(record, {f"now, {weights.images_seen:,}": record["scores"]} | beside))
+    return evaluator, console
+
+
+def rival(
+    folder: Path | None, evaluations: list[Evaluation], stamp: dict[str, Any], request: Request, metrics: DictConfig
+) -> dict[str, dict[str, float]]:
+    """A column of scores that may stand beside those with `stamp`; ValueError where there are only others."""
+    if folder is None or not evaluations:
+        return {}
+    equal = comparable_to(evaluations, stamp, folder)
+    chosen = last(equal) if request.checkpoint == "last" else best(equal, metrics.monitor, metrics.mode)
+    return {heading(folder.resolve().name, chosen): chosen.scores}
+
+
+def add(record: dict[str, Any], records: Path, whose: str, unequal: list[str], console: Console) -> None:
     if unequal:
-        console.print("the training's own scores measured something else:", *unequal, sep="\n  ")
-    append_line(request.run / RECORDS, record | {"by": "evaluate"})
-    console.print(f"added to {shown(request.run / RECORDS)}", soft_wrap=True)
+        console.print(f"{whose} scores measured something else:", *unequal, sep="\n  ")
+    append_line(records, record | {"by": "evaluate"})
+    console.print(f"added to {shown(records)}", soft_wrap=True)
 
 
 def chosen_device(name: str) -> torch.device:
@@ -91,64 +159,50 @@ def chosen_device(name: str) -> torch.device:
     return torch.device("cuda" if there and name != "cpu" else "cpu")
 
 
-def run_config(request: Request, config: DictConfig) -> DictConfig:
+def run_config(request: Request, folder: Path, config: DictConfig) -> DictConfig:
     """The run's own configuration with the metrics and places of `config`, without what only training needs."""
-    if not (request.run / ".hydra" / "config.yaml").exists():
-        raise ValueError(f"run={request.run}: no run is there (a run folder has .hydra/config.yaml)")
-    run = stored_config(request.run)
+    if not (folder / ".hydra" / "config.yaml").exists():
+        raise ValueError(f"run={folder}: no run is there (a run folder has .hydra/config.yaml)")
+    if "_target_" in config.data:
+        raise ValueError("a run has data of its own: leave data= out, or run=")
+    run = stored_config(folder)
     run.callbacks, run.logger, run.trainer = {}, {}, OmegaConf.masked_copy(run.trainer, list(OURS))
     run.paths.update({place: config.paths[place] for place in ("data", "outputs", "cache")})
     run.data.update(stated(config.data))
     if "metrics" in config:
         run.metrics = OmegaConf.to_container(config.metrics)  # its references are to the run, so they stay
-    if run.metrics.extractor is None:
-        raise ValueError("there is nothing to score with metrics=none: choose metrics=classifier, inception or mixture")
-    run.metrics.update(stated({"images": request.images, "seed": request.seed, "sample_from": request.weights}))
+    if not has_scores(run):
+        raise ValueError(NOTHING)
+    run.metrics.update(
+        stated({"images": request.images or COUNT, "seed": request.seed, "sample_from": request.weights})
+    )
     return run
+
+
+def chosen_conditions(config: DictConfig) -> DictConfig:
+    """Data and metrics of conf/, where there is no run that has them."""
+    if "_target_" not in config.data:
+        raise ValueError("say what the fakes should look like: data=<as in training>, or run=<a run folder>")
+    if "metrics" not in config:
+        raise ValueError("say which scores: metrics=<as in training>, such as metrics=inception")
+    if not has_scores(config):
+        raise ValueError(NOTHING)
+    conditions = OmegaConf.masked_copy(config, ["seed", "data", "metrics", "paths"])
+    OmegaConf.set_struct(conditions, False)
+    conditions.seed = 0
+    refuse_untrusted_targets(conditions)
+    takes = parameters(get_object(conditions.data._target_))
+    for place in ("root", "path"):  # of any data, so some data has neither
+        if conditions.data[place] is None:
+            del conditions.data[place]
+            if place in takes:
+                conditions.data[place] = MISSING
+    conditions.data.batch_size = 1
+    return conditions
 
 
 def stated(values: Mapping[Any, Any]) -> dict[Any, Any]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-class Weights(NamedTuple):
-    """A generator's state at a moment, and the file that it comes from."""
-
-    source: Path
-    images_seen: int
-    state: dict[str, Tensor]
-
-
-def stored_weights(request: Request, sample_from: str) -> Weights:
-    """Those of the checkpoint; `generator.safetensors`, the averaged generator at its best, can stand for the best."""
-    checkpoint = stored_checkpoint(request)
-    if checkpoint is not None:
-        player = "generator." if sample_from == "live" else "averaged_generator."
-        state = {
-            name.removeprefix(player): tensor
-            for name, tensor in checkpoint.state["state_dict"].items()
-            if name.startswith(player)
-        }
-        return Weights(checkpoint.path, checkpoint.images_seen, state)
-    source = request.run / "generator.safetensors"
-    if request.checkpoint == "last" or sample_from == "live" or not source.exists():
-        raise ValueError(
-            f"{request.run} has no {request.checkpoint} checkpoint. "
-            "Without one, generator.safetensors there can be scored with checkpoint=best weights=ema"
-        )
-    generator = from_pretrained(source)
-    if not isinstance(generator.facts.get("images_seen"), int):
-        raise ValueError(f"{source} does not say how many images its generator has seen")
-    return Weights(source, generator.facts["images_seen"], generator.network.state_dict())
-
-
-def stored_checkpoint(request: Request) -> Checkpoint | None:
-    """The best one, or the newest one that is whole."""
-    folder = request.run / "checkpoints"
-    if request.checkpoint == "last":
-        return newest(folder, warn)
-    path = folder / "best.ckpt"
-    return Checkpoint(path, load_whole(path)) if path.exists() else None
 
 
 def loaded_data(run: DictConfig) -> InMemoryData:
@@ -161,21 +215,6 @@ def loaded_data(run: DictConfig) -> InMemoryData:
     refuse_missing_labels(run, data)
     refuse_wrong_arguments(run)
     return data
-
-
-def system_with(weights: Weights, run: DictConfig, device: torch.device) -> GANModule:
-    """The run's system with one generator, the one that is scored; no memory is ever taken for anything else."""
-    with torch.device("meta"):
-        system: GANModule = create(run.system, "system")
-    try:
-        system.averaged_generator.load_state_dict(weights.state, assign=True)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ValueError(f"{weights.source} does not fit the configuration of the run: {reason}") from error
-    del system.discriminator
-    system.generator = system.averaged_generator
-    dtype = next(system.generator.parameters()).dtype
-    return system.to(device, dtype, memory_format=torch.channels_last)
 
 
 def evaluator_of(run: DictConfig, request: Request) -> Evaluator:
@@ -201,7 +240,7 @@ def while_training(
     folder: Path, images_seen: int, stamp: dict[str, Any]
 ) -> tuple[dict[str, dict[str, float]], list[str]]:
     """The training's own scores of this moment as a column, or how their stamp differs; neither where it made none."""
-    made = [one for one in read_evaluations(folder / RECORDS) if not one.by and one.images_seen == images_seen]
+    made = [one for one in read_evaluations(records_of(folder)) if not one.by and one.images_seen == images_seen]
     if not made:
         return {}, []
     unequal = differences(stamp, made[-1].stamp, "while training")

@@ -11,64 +11,46 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.files import refuse_links
-from ganforge.command import Job, Train, perform, shown
-from ganforge.overrides import conf_folder, parse, refuse_bad_overrides
+from ganforge.artifacts.records import leaves
+from ganforge.command import shown
+from ganforge.job import Job, Train, perform
+from ganforge.overrides import conf_folder, refuse_bad_overrides
 from ganforge.references import leads_outside
-from ganforge.stored import is_for_hydra, leaves, stored_config, stored_status, stored_words
+from ganforge.same_run import CHANGEABLE, is_below
+from ganforge.stored import LATEST, is_for_hydra, latest, stored_config, stored_status, stored_words
+from ganforge.words import parse, quoted
 
-CHANGEABLE = (
-    "images",
-    "evaluate_every",
-    "sample_every",
-    "save_every",
-    "log_every",
-    "paths",
-    "logger",
-    "data.root",
-    "data.path",
-    "data.cache",
-    "callbacks.progress.show",
-    "trainer.accelerator",
-    "trainer.devices",
-    "trainer.num_nodes",
-    "trainer.strategy",
-    "trainer.benchmark",
-    "trainer.compile",
-    "trainer.detect_anomaly",
-    "trainer.on_nan",
-)
-"""The budget, the cadence, the loggers, the hardware, and where files are."""
 LAUNCHING = re.compile(r"hydra/launcher=\w+|hydra\.launcher\.[a-z]\w*=[\w.-]+")
 """The only words to Hydra itself that are taken from a sweep's folder."""
 SWEEP_FILE = "sweep.json"
 
 
-def go_on(words: list[str], train: Train) -> list[str] | None:
+def go_on(words: list[str], multirun: bool, train: Train) -> list[str] | None:
     """Go on with the run that `resume=` names, or return the words with which its sweep goes on."""
     overrides = [parse(word) for word in words]
-    values = {override.key_or_group: str(override.value()) for override in overrides}
-    folder = found(values["resume"], Path(values.get("paths.outputs", conf_folder().parent / "outputs")))
+    said = {override.key_or_group: override for override in overrides}
+    if said["resume"].is_sweep_override():
+        raise ValueError(f"{said['resume'].input_line}: one run or sweep goes on at a time")
+    outputs = said["paths.outputs"].value() if "paths.outputs" in said else conf_folder().parent / "outputs"
+    folder = found(str(said["resume"].value()), Path(str(outputs)))
     others = [word for word, override in zip(words, overrides, strict=True) if override.key_or_group != "resume"]
     if (folder / SWEEP_FILE).exists():
         return sweep_words(folder, others)
+    without = [*(word for word in others if is_for_hydra(word)), *(["-m"] if multirun else [])]
+    if without:
+        raise ValueError(f"{shown(folder)} is one run, which goes on in its own folder: leave out {' '.join(without)}")
     resume_run(folder, others, train)
     return None
 
 
 def found(name: str, outputs: Path) -> Path:
-    """The folder that `resume=` means; `latest` is the one below `outputs` that was written to last."""
-    if name != "latest":
-        folder = Path(name).resolve()
-        if not (folder / SWEEP_FILE).exists() and not (folder / ".hydra" / "config.yaml").exists():
-            raise ValueError(f"resume={name}: no run or sweep is there (a run folder has .hydra/config.yaml)")
-        return folder
-    moments = {file: file.stat().st_mtime for file in outputs.glob("train/*/.hydra/config.yaml")}
-    moments |= {file: file.stat().st_mtime for file in outputs.glob("train/*/status.json")}
-    moments |= {file: file.stat().st_mtime for file in outputs.glob(f"sweep/*/{SWEEP_FILE}")}
-    if not moments:
-        raise ValueError(f"resume=latest: there is no run in {outputs}")
-    newest = max(moments, key=lambda file: moments[file])
-    return (newest.parent.parent if newest.parent.name == ".hydra" else newest.parent).resolve()
+    """The folder that `resume=` means."""
+    if name == LATEST:
+        return latest(outputs, "train/*", "sweep/*")
+    folder = Path(name).resolve()
+    if not (folder / SWEEP_FILE).exists() and not (folder / ".hydra" / "config.yaml").exists():
+        raise ValueError(f"resume={name}: no run or sweep is there (a run folder has .hydra/config.yaml)")
+    return folder
 
 
 def resume_run(folder: Path, words: list[str], train: Train) -> None:
@@ -81,7 +63,7 @@ def resume_run(folder: Path, words: list[str], train: Train) -> None:
         change(config, earlier, merged)
     if type(config.images) is not int:
         raise ValueError(f"images={config.images} should be a whole number")
-    if status.get("state") == "finished" and config.images <= budget:
+    if status.get("state") == "finished" and is_spent(config.images, status.get("images_seen")):
         print(f"{shown(folder)} is complete: {budget:,} images were asked for. Go on with a larger images=")
         return
     number = status.get("number", 0)
@@ -105,12 +87,10 @@ def sweep_words(folder: Path, words: list[str]) -> list[str]:
     if new:
         raise ValueError(f"a sweep goes on as it was started: leave out {' '.join(new)}")
     launching = [word for word in words if word.startswith("hydra") and word not in safe]
+    elsewhere = [word for word in launching if word.startswith(("hydra.run", "hydra.sweep."))]
+    if elsewhere:
+        raise ValueError(f"a sweep goes on in its own folder: leave out {' '.join(elsewhere)}")
     return [*safe, *launching, f"hydra.sweep.dir={quoted(folder)}", f"resume={quoted(folder)}"]
-
-
-def quoted(path: Path) -> str:
-    """A path as a value in Hydra's grammar."""
-    return "'" + str(path).replace("'", "\\'") + "'"
 
 
 def merged_words(earlier: list[str], words: list[str]) -> list[str]:
@@ -125,13 +105,19 @@ def change(config: DictConfig, earlier: list[str], merged: list[str]) -> None:
     before, after = composed(earlier), composed(merged)
     old, new = (dict(leaves(OmegaConf.to_container(node))) for node in (before, after))
     changed = {path for path in {**old, **new} if old.get(path) != new.get(path)}
-    refused = sorted(path for path in changed if not any(f"{path}.".startswith(f"{free}.") for free in CHANGEABLE))
+    refused = sorted(path for path in changed if not is_below(path, CHANGEABLE))
     if refused:
         differences = ", ".join(f"{path}: {old.get(path)} -> {new.get(path)}" for path in refused)
-        raise ValueError(f"resume= cannot change what is trained ({differences}); start a new run for that")
+        hardware = any(path.startswith("trainer.") for path in refused)
+        hint = ", or for other hardware say only trainer.accelerator=cuda, or cpu" if hardware else ""
+        raise ValueError(f"resume= cannot change what is trained ({differences}); start a new run for that{hint}")
     for free in CHANGEABLE:
-        if any(f"{path}.".startswith(f"{free}.") for path in changed):
+        if any(is_below(path, [free]) for path in changed):
             OmegaConf.update(config, free, unresolved(after, free), merge=False, force_add=True)
+
+
+def is_spent(budget: int, images_seen: Any) -> bool:
+    return isinstance(images_seen, int) and images_seen >= budget
 
 
 def unresolved(config: DictConfig, path: str) -> Any:

@@ -5,18 +5,26 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 from rich.table import Table
 
 from ganforge.artifacts.checkpoints import Checkpoint, newest
+from ganforge.artifacts.evaluations import RECORDS
 from ganforge.artifacts.files import replacing
-from ganforge.artifacts.records import append_line, read_lines, replace_lines
-from ganforge.build import build
-from ganforge.command import Job, rank, shown
+from ganforge.artifacts.records import append_line, leaves, read_lines, replace_lines, write_json
+from ganforge.build import Experiment, build
+from ganforge.callbacks.status import Status
+from ganforge.command import rank, shown
 from ganforge.faults import Diverged
+from ganforge.job import Job
 from ganforge.ranking import best_evaluation, training_lines
 from ganforge.references import leads_outside, resolved
-from ganforge.stored import leaves
+from ganforge.same_run import (
+    refuse_checkpoint_beyond_budget,
+    refuse_checkpoint_of_another_run,
+    refuse_unfit_weights,
+)
+from ganforge.stored import stored_status
+from ganforge.terminal import plain_console
 
 ROLLBACKS = "rollbacks.jsonl"
 MOST_ROLLBACKS = 3
@@ -33,11 +41,16 @@ def fit(config: DictConfig, job: Job) -> None:
     while True:
         experiment = build(config, job.in_sweep, first_unwritten)
         experiment.system.rollbacks = len(read_lines(job.folder / ROLLBACKS))
-        if rank() == 0:
-            write_configuration(config, job)
-            forget_what_comes_again(job.folder, first_unwritten)
+        if start:
+            refuse_unfit(start, experiment)
+        begin(config, job)
+        callbacks: list[Any] = experiment.trainer.callbacks  # type: ignore[attr-defined]
+        callbacks.insert(0, Status(job.folder / "status.json", job.status("starting"), config.images))
+        forget_what_comes_again(job.folder, first_unwritten)
         if start:
             say(f"going on at {start.images_seen:,} of {config.images:,} images", job)
+        elif job.resumed:
+            say(f"going on at 0 of {config.images:,} images: there is no checkpoint in {shown(job.folder)}", job)
         try:
             return experiment.fit(None if start is None else start.path)
         except Diverged as divergence:
@@ -46,6 +59,23 @@ def fit(config: DictConfig, job: Job) -> None:
             start = newest(job.folder / "checkpoints", warn)
             first_unwritten = start.first_unwritten if start else 0
             roll_back(job, str(divergence), start)
+
+
+def refuse_unfit(start: Checkpoint, experiment: Experiment) -> None:
+    """ValueError where the checkpoint is not one that this run can go on from."""
+    system = experiment.system
+    refuse_checkpoint_of_another_run(start.path, start.state["hyper_parameters"], dict(system.hparams))
+    refuse_unfit_weights(start.path, start.state["state_dict"], system.state_dict())
+    refuse_checkpoint_beyond_budget(start.images_seen, experiment.config.images, experiment.images_per_round)
+
+
+def begin(config: DictConfig, job: Job) -> None:
+    """The first that a run changes in its folder; whatever is refused is refused before."""
+    if rank() > 0 or job.begun:
+        return
+    job.begun = True
+    write_configuration(config, job)
+    write_json(job.folder / "status.json", job.status("starting"))
 
 
 def roll_back(job: Job, reason: str, start: Checkpoint | None) -> None:
@@ -86,8 +116,8 @@ def self_contained(config: DictConfig) -> DictConfig:
 
 def forget_what_comes_again(folder: Path, first_unwritten: int | None) -> None:
     """Drop the evaluations that a resumed run will make once more; those that `evaluate.py` made stay."""
-    records = folder / "metrics.jsonl"
-    if first_unwritten is not None and records.exists():
+    records = folder / RECORDS
+    if rank() == 0 and first_unwritten is not None and records.exists():
         lines = read_lines(records)
         replace_lines(records, [line for line in lines if "by" in line or line["images_seen"] < first_unwritten])
 
@@ -102,7 +132,10 @@ def show_summary(config: DictConfig, job: Job) -> float | None:
     score = None if best is None else best["scores"][config.metrics.monitor]
     if job.in_sweep or rank() > 0:
         return score
-    console = Console(highlight=False)
+    console = plain_console()
+    status = stored_status(folder)
+    if status.get("state") == "ended":
+        console.print(f"ended at {status['images_seen']:,} of {config.images:,} images")
     if best is not None:
         last = training_lines(folder)[-1]
         moments = {f"best, {best['images_seen']:,}": best["scores"], f"last, {last['images_seen']:,}": last["scores"]}

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,28 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.files import refuse_links
-from ganforge.artifacts.records import read_yaml
-from ganforge.overrides import parse
+from ganforge.artifacts.records import leaves, read_yaml
 from ganforge.references import leads_outside, refuse_endless_references
+from ganforge.words import parse
+
+LATEST = "latest"
+"""In place of a folder: the one that was written to last."""
+RUNS = ("train/*", "sweep/*/*")
+WRITTEN = (".hydra/config.yaml", "status.json", "sweep.json", "search.json")
+"""Files that say when a run, a sweep or a search began, or ended."""
+
+
+def latest(outputs: Path, *patterns: str) -> Path:
+    """The folder below `outputs`, of those that the patterns find, that was written to last."""
+    moments = {
+        folder: max(times)
+        for pattern in patterns
+        for folder in outputs.glob(pattern)
+        if (times := [(folder / name).stat().st_mtime for name in WRITTEN if (folder / name).exists()])
+    }
+    if not moments:
+        raise ValueError(f"{LATEST}: there is no run in {outputs}")
+    return max(moments, key=lambda folder: moments[folder]).resolve()
 
 
 def stored_words(folder: Path) -> list[str]:
@@ -60,12 +78,3 @@ def stored_status(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return status if isinstance(status, dict) else {}
-
-
-def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value below mappings with its dotted path; a list is one value."""
-    if not isinstance(node, dict) or not node:
-        yield path, node
-        return
-    for key, value in node.items():
-        yield from leaves(value, f"{path}.{key}" if path else str(key))

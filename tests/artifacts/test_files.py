@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from ganforge.artifacts.checkpoints import AtomicCheckpointIO
+from ganforge.artifacts.checkpoints import AtomicCheckpointIO, Checkpoint
 from ganforge.artifacts.files import Taken, link, locked, replacing
 from ganforge.artifacts.images import grid, labelled, save_png, scatter, to_uint8
 from ganforge.artifacts.records import append_line, read_lines
+from ganforge.artifacts.tensors import Cache
 
 
 def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
@@ -20,12 +22,23 @@ def test_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path: Path
     path.write_text("old")
     with pytest.raises(KeyboardInterrupt), replacing(path) as file:
         file.write(b"half of the n")
+        assert len([*tmp_path.iterdir()]) == 2, "no rename crosses file systems"
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["x"]
     with replacing(path) as file:
         file.write(b"new")
     assert path.read_text() == "new"
+
+
+def test_a_cache_that_cannot_be_written_is_named_before_anything_is_computed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    def compute() -> dict[str, torch.Tensor]:
+        raise AssertionError("for nothing")
+
+    with pytest.raises(OSError, match="file"):
+        Cache(tmp_path / "file" / "cache")("key", compute)
 
 
 def test_checkpoint_survives_a_failed_successor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +53,26 @@ def test_checkpoint_survives_a_failed_successor(tmp_path: Path, monkeypatch: pyt
         AtomicCheckpointIO().save_checkpoint({"x": torch.arange(9)}, path)
     assert torch.equal(torch.load(path, weights_only=True)["x"], torch.arange(3))
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_what_is_written_is_on_the_disk_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a name in its folder, where a folder can be flushed."""
+    flushed: list[str | int] = []
+
+    def fsync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        flushed.append("folder" if stat.S_ISDIR(found.st_mode) else found.st_size)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with replacing(tmp_path / "new" / "x") as file:
+        file.write(b"12345")
+    append_line(tmp_path / "newer" / "y", {"a": 1})
+    assert flushed == [5, *(["folder"] if os.name == "posix" else []), len('{"a": 1}\n')]
+
+
+@pytest.mark.parametrize(("settled", "first"), [(True, 65), (False, 64)])
+def test_a_resumed_run_writes_a_moment_again_only_if_something_was_still_due_then(settled: bool, first: int) -> None:
+    assert Checkpoint(Path("last.ckpt"), {"images_seen": 64, "settled": settled}).first_unwritten == first
 
 
 def refusing(number: int, times: int = 10**9, **attributes: object):

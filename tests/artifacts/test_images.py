@@ -67,3 +67,27 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
     for name in (*broken, "missing", "."):
         with pytest.raises(ValueError, match="is not a readable image"):
             read_image(tmp_path / name, (3, 8, 8))
+
+
+def test_sixteen_bits_mean_the_same_in_every_format(tmp_path: Path) -> None:
+    """Also where white is zero, and where one value is transparent."""
+    deep = Image.fromarray(np.full((9, 9), 0x4080, np.uint16))
+    deep.save(tmp_path / "a.png")
+    deep.save(tmp_path / "a.tif")
+    deep.save(tmp_path / "inverse.tif", tiffinfo={262: 0})
+    deep.save(tmp_path / "opaque.png", transparency=1)
+    deep.save(tmp_path / "clear.png", transparency=0x4080)
+    (tmp_path / "a.pgm").write_bytes(b"P5 9 9 65535\n" + np.full((9, 9), 0x4080, ">u2").tobytes())
+    expected = {"a.png": 0x40, "a.tif": 0x40, "a.pgm": 0x40, "inverse.tif": 0xBF, "opaque.png": 0x40, "clear.png": 255}
+    for name, value in expected.items():
+        assert read_image(tmp_path / name, (1, 4, 4)).unique().tolist() == [value], name
+
+
+def test_pixels_without_a_known_white_are_refused(tmp_path: Path) -> None:
+    """A float of 1 or an integer of 200 would be black in 8 bits, or white: nothing says which."""
+    Image.fromarray(np.ones((9, 9), np.float32)).save(tmp_path / "float.tif")
+    (tmp_path / "float.ppm").write_bytes(b"Pf\n9 9\n-1.0\n" + np.ones((9, 9), "<f4").tobytes())
+    Image.fromarray(np.full((9, 9), 200, np.int32)).save(tmp_path / "integer.tif")
+    for name, kind in (("float.tif", "floats"), ("float.ppm", "floats"), ("integer.tif", "signed or 32-bit integers")):
+        with pytest.raises(ValueError, match=f"{name} is not a readable image: its pixels are {kind}.*8 or 16 bits"):
+            read_image(tmp_path / name, (1, 4, 4))

@@ -1,5 +1,7 @@
 """When callbacks act, in images seen, and what they leave behind."""
 
+import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,11 @@ from omegaconf import DictConfig
 
 from ganforge.build import Experiment, build
 from ganforge.callbacks.clock import Periodic
-from ganforge.callbacks.health import Diverged
+from ganforge.callbacks.health import Diverged, refuse_divergence
+from ganforge.callbacks.interruption import Interruption
+from ganforge.callbacks.status import Status
+from ganforge.faults import Stopped
+from ganforge.signals import asking
 
 from ..conftest import TINY
 
@@ -58,6 +64,24 @@ def test_budget_ends_the_run_at_the_first_whole_round(composed: Compose, images:
     assert run.system.images_seen == seen
 
 
+class Impatient(Callback):
+    """Ends a run as Lightning's own limits do."""
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        trainer.should_stop = True
+
+
+@pytest.mark.parametrize(("limits", "state", "seen"), [([], "finished", 128), ([Impatient()], "ended", 64)])
+def test_a_run_is_finished_only_when_its_budget_is_spent(
+    composed: Compose, tmp_path: Path, limits: list[Callback], state: str, seen: int
+) -> None:
+    run = experiment(composed, "images=128")
+    run.trainer.callbacks = [Status(tmp_path / "status.json", {"number": 3}, 128), *run.trainer.callbacks, *limits]
+    run.fit()
+    status = json.loads((tmp_path / "status.json").read_text())
+    assert status == {"number": 3, "state": state, "images_seen": seen}
+
+
 class Poison(Callback):
     """Ruins a weight at a given time."""
 
@@ -79,26 +103,58 @@ def test_last_good_checkpoint_stays_when_a_run_diverges(composed: Compose, tmp_p
     assert all(value.isfinite().all() for value in checkpoint["state_dict"].values())
 
 
-def test_a_ruined_weight_is_never_saved(composed: Compose, tmp_path: Path) -> None:
-    run = experiment(composed, "images=64", "evaluate_every=64", "log_every=1000")
+@pytest.mark.parametrize(("stopped", "raised"), [(None, Diverged), (signal.SIGTERM, Stopped)])
+def test_a_ruined_weight_is_never_saved(
+    composed: Compose, tmp_path: Path, stopped: signal.Signals | None, raised: type[Exception]
+) -> None:
+    """Neither when it is time for a checkpoint, nor because a signal ends the run."""
+    run = experiment(composed, "images=128", "evaluate_every=64", "log_every=1000")
     original = run.system.training_step
 
     def then_ruin(*args: Any) -> None:
         original(*args)
         next(run.system.generator.parameters()).data.fill_(float("inf"))
         run.system.observed.clear()
+        run.system.stop_signal = stopped
 
     run.system.training_step = then_ruin
-    with pytest.raises(Diverged, match=r"the weight generator\."):
+    with pytest.raises(raised):
         run.fit()
     assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
 
 
-def test_best_is_kept_when_later_scores_are_worse(composed: Compose, tmp_path: Path) -> None:
+def test_only_a_term_or_a_weight_says_that_a_run_diverged(composed: Compose) -> None:
+    """A gradient norm is infinite whenever a loss scale was too high, which mends itself."""
+    system = experiment(composed).system
+    system.observed = {"gradient_norm/generator": torch.tensor(torch.inf), "logits/real": torch.tensor(torch.inf)}
+    refuse_divergence(system)
+    system.observed["generator/adversarial"] = torch.tensor(torch.inf)
+    with pytest.raises(Diverged, match="the term adversarial is inf"):
+        refuse_divergence(system)
+    del system.observed["generator/adversarial"]
+    next(system.generator.parameters()).data.fill_(torch.nan)
+    with pytest.raises(Diverged, match=r"the weight generator\."):
+        refuse_divergence(system)
+
+
+def test_signals_are_handled_as_before_once_a_run_is_over(composed: Compose) -> None:
+    run, interruption = experiment(composed), Interruption(every=8)
+    before = [signal.getsignal(number) for number in asking()]
+    interruption.on_train_start(run.trainer, run.system)
+    signal.raise_signal(signal.SIGTERM)
+    assert run.system.stop_signal == signal.SIGTERM
+    interruption.teardown(run.trainer, run.system, "fit")
+    assert [signal.getsignal(number) for number in asking()] == before
+
+
+@pytest.mark.parametrize(("mode", "judged"), [("min", [3.0, 1.0, 2.0]), ("max", [1.0, 3.0, 2.0])])
+def test_best_is_kept_when_later_scores_are_worse(
+    composed: Compose, tmp_path: Path, mode: str, judged: list[float]
+) -> None:
     run = experiment(composed, "images=192", "evaluate_every=64")
     (checkpoints,) = [c for c in run.trainer.callbacks if type(c).__name__ == "Checkpoints"]
-    checkpoints.monitor = "fid"
-    scores = iter([3.0, 1.0, 2.0])
+    checkpoints.monitor, checkpoints.mode = "fid", mode
+    scores = iter(judged)
 
     class Judge(Periodic):
         def due(self, trainer: Trainer, module: LightningModule) -> None:

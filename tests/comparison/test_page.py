@@ -97,6 +97,7 @@ def test_table_of_means_over_seeds(make_run: Make, tmp_path: Path) -> None:
     text = " ".join(Page(written(tmp_path)).text.split())
     assert "2 runs of 1 configuration" in text
     assert "● loss=hinge 1, 2 1,100.00 ± 141.42 20,000 1,100.00 ± 141.42 20,000 ╌ real images 0.50 0.50" in text
+    assert "best fid" in text and "recall at the best fid" in text and "fid at the best fid" not in text
     assert "Lower is better. 10 fakes, seen by classifier:1; data digits:2." in text
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganforge.comparison.groups import grouped
-from ganforge.comparison.runs import find_runs
+from ganforge.comparison.runs import find_fakes, find_runs
 from ganforge.comparison.sections import (
     Section,
     decimals,
@@ -18,6 +18,7 @@ from ganforge.comparison.sections import (
     sections,
     set_aside,
     titles,
+    unplaced,
 )
 
 Make = Callable[..., Path]
@@ -116,3 +117,35 @@ def test_later_evaluations_are_apart_by_stamp(make_run: Make, tmp_path: Path) ->
 )
 def test_decimals_leave_significant_digits(values: list[float], digits: int) -> None:
     assert decimals(values) == digits
+
+
+def test_fakes_of_another_tool_stand_beside_runs_that_were_measured_in_the_same_way(
+    make_run: Make, tmp_path: Path
+) -> None:
+    make_run("runs/0", {100: 1.0}, stamp={"weights": "ema", "seed": 0})
+    make_run("runs/1", {100: 1.0}, stamp={"weights": "ema", "seed": 0, "fake_images": 20})
+    stamp = json.loads((tmp_path / "runs" / "0" / "metrics.jsonl").read_text())["stamp"]
+    line = {"images_seen": 0, "scores": {"fid": 2.5}, "by": "evaluate"}
+    for name, changes in (("theirs", {}), ("others", {"data": "mnist:3"})):
+        measured = {key: value for key, value in stamp.items() if key not in ("weights", "seed")} | changes
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.jsonl").write_text(
+            json.dumps(line | {"stamp": measured | {"fakes": f"{name}:1"}}) + "\n"
+        )
+    fakes = find_fakes([tmp_path])
+    parts = sections(grouped(find_runs([tmp_path / "runs", tmp_path / "theirs"])), None, fakes)
+    assert [part.fakes for part in parts] == [{"theirs": 2.5}, {}]
+    assert unplaced(fakes, parts) == ["others"]
+    with pytest.raises(ValueError, match="there are fakes and no run"):
+        find_runs([tmp_path / "theirs"])
+
+
+def test_a_damaged_run_is_set_aside_and_the_others_are_compared(make_run: Make, tmp_path: Path) -> None:
+    make_run("0", {100: 1.0})
+    (make_run("1", {100: 2.0}) / "metrics.jsonl").write_text("{\n")
+    runs = find_runs([tmp_path])
+    parts = sections(grouped(runs))
+    assert [[curve.run.name for group in part.groups for curve in group.curves] for part in parts] == [["0"]]
+    (aside,) = set_aside(runs, parts)
+    assert (aside[0].name, aside[0].state) == ("1", "damaged")
+    assert "metrics.jsonl, line 1, is not JSON" in aside[1]

@@ -5,6 +5,7 @@ import pickle
 import re
 import struct
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from urllib.error import URLError
 
@@ -12,11 +13,15 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
+from omegaconf import DictConfig
 from PIL import Image
 
+from ganforge.build import build
 from ganforge.data import benchmarks
 from ganforge.data.arrays import Arrays
 from ganforge.data.folder import Folder
+
+from ..conftest import TINY
 
 DESCRIBED = {
     "image_size": None,
@@ -63,8 +68,12 @@ def test_arrays_are_resized_on_request(tmp_path: Path) -> None:
 
 
 BAD_ARRAYS = {
-    "no images": ({"pictures": pixels(4, 8, 8)}, "no array named `images`"),
+    "no images": ({"pictures": pixels(4, 8, 8), "y": 1}, "no array named `images`, only pictures, y"),
     "floats": ({"images": np.zeros((4, 8, 8))}, "must be uint8"),
+    "gap": ({"images": pixels(3, 8, 8), "labels": np.array([0, 5, 9])}, "no image has label 1; numpy.unique"),
+    "one hot": ({"images": pixels(4, 8, 8), "labels": np.eye(4)}, r"not float64 \(4, 4\); labels.argmax\(1\)"),
+    "text": ({"images": np.full((4, 8, 8), "x")}, r"not <U1 \(4, 8, 8\)$"),
+    "large floats": ({"images": np.full((4, 8, 8), 1e6)}, "not float64 .* with values from 1e.06 to 1e.06"),
     "two channels": ({"images": pixels(4, 8, 8, 2)}, "must be uint8"),
     "oblong": ({"images": pixels(4, 8, 9)}, "need data.image_size="),
     "few labels": ({"images": pixels(4, 8, 8), "labels": np.zeros(3, int)}, "one integer"),
@@ -80,6 +89,47 @@ def test_bad_arrays_are_named(tmp_path: Path, case: str) -> None:
     with pytest.raises(ValueError, match=message) as error:
         arrays(tmp_path / "x.npz")
     assert "x.npz" in str(error.value)
+
+
+def test_labels_of_one_column_are_labels(tmp_path: Path) -> None:
+    """As Keras and the files of CIFAR have them."""
+    np.savez(tmp_path / "x.npz", images=pixels(8, 8, 8), labels=np.arange(8)[:, None] % 2)
+    assert arrays(tmp_path / "x.npz").num_classes == 2
+
+
+@pytest.mark.parametrize("channels_first", [False, True])
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda images: images,
+        lambda images: images.astype(np.int64),
+        lambda images: images.astype(np.float32),
+        lambda images: images / np.float32(255),
+        lambda images: images / np.float32(127.5) - 1,
+    ],
+)
+def test_other_images_are_refused_with_the_line_that_converts_them(
+    tmp_path: Path, other: Callable[[np.ndarray], np.ndarray], channels_first: bool
+) -> None:
+    images = pixels(8, 8, 8, 3)
+    images[0, 0, 0], images[0, 0, 1] = 0, 255
+    given = other(images.transpose(0, 3, 1, 2) if channels_first else images)
+    np.savez(tmp_path / "x.npz", images=given)
+    if given.dtype == np.uint8 and not channels_first:
+        arrays(tmp_path / "x.npz")
+        return
+    with pytest.raises(ValueError, match=f"not {given.dtype} ") as error:
+        arrays(tmp_path / "x.npz")
+    (line,) = re.findall(r"; (.*) makes them so", str(error.value))
+    np.testing.assert_array_equal(eval(line, {"images": given}), images)
+
+
+def test_what_is_no_archive_is_named_with_what_is(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", pixels(4, 8, 8))
+    with pytest.raises(ValueError, match=r'x\.npy cannot be read .*numpy.savez\("images.npz", images=images\)'):
+        arrays(tmp_path / "x.npy")
+    with pytest.raises(ValueError, match=r"is a folder.*data=folder"):
+        arrays(tmp_path)
 
 
 def test_missing_and_truncated_archives_are_named(tmp_path: Path) -> None:
@@ -147,10 +197,55 @@ def test_folder_beyond_memory_is_mapped_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     for number in range(6):
         Image.new("L", (8, 8), number * 40).save(tmp_path / "images" / f"{number}.png")
-    in_memory, mapped = folder(tmp_path / "images"), folder(tmp_path / "images", memory_gib=0.0)
+    size = 6 * 3 * 8 * 8
+    in_memory = folder(tmp_path / "images", memory_gib=size / 2**30)
+    assert not (tmp_path / "cache").exists()
+    mapped = folder(tmp_path / "images", memory_gib=(size - 1) / 2**30)
     assert torch.equal(in_memory.train_split.images, mapped.train_split.images)
-    assert f"{tmp_path}/cache/" in Path("/proc/self/maps").read_text()
-    assert list((tmp_path / "cache").iterdir()) == [], "what another process could empty or meet again"
+    assert f"{tmp_path}/#" in Path("/proc/self/maps").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["images"], "what another process could empty or meet again"
+
+
+def test_refused_pictures_beyond_memory_leave_no_cache(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for number in range(6):
+        (tmp_path / "images" / f"{number}.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="is not a readable image"):
+        folder(tmp_path / "images", memory_gib=0.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def picture(path: Path, shade: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (8, 8), shade).save(path)
+
+
+def test_hidden_files_and_those_of_systems_are_no_pictures_and_no_classes(tmp_path: Path) -> None:
+    images = tmp_path / ".hidden" / "images"
+    for name in ("cat", "dog", ".ipynb_checkpoints", "__MACOSX/cat", "cat/@eaDir/0.png"):
+        for number in range(3):
+            picture(images / name / f"{number}.png")
+    picture(images / ".stray.png")
+    for name in ("._0.png", "cat/._0.png", "dog/Thumbs.db"):
+        (images / name).write_bytes(b"no picture")
+    data = folder(images)
+    assert len(data.train_split.images) + len(data.held_out_split.images) == 6
+    assert data.num_classes == 2
+
+
+def test_the_picture_that_takes_the_labels_away_is_named(tmp_path: Path, composed: Callable[..., DictConfig]) -> None:
+    images = tmp_path / "images"
+    for name in ("cat/1", "cat/2", "dog/1", "dog/2", "stray"):
+        picture(images / f"{name}.png")
+    assert folder(images).num_classes is None, "as is right where nobody asks for classes"
+    why = re.escape(f"none because {images / 'stray.png'} lies beside the class folders")
+    with pytest.raises(ValueError, match=f"data.num_classes=2, but images has {why}"):
+        folder(images, num_classes=2)
+    words = [*TINY["mlp"], "data=folder", f"data.path={images}", "data.image_size=8", "data.batch_size=2"]
+    with pytest.raises(ValueError, match=f"metrics=classifier needs class labels, and images has {why}"):
+        build(composed(*words, "data.held_out=0.5"))
+    with pytest.raises(ValueError, match=f"condition=class needs class labels, and images has {why}"):
+        build(composed(*words, "data.held_out=0.5", "condition=class", "metrics=none"))
 
 
 def test_broken_image_is_named(tmp_path: Path) -> None:

@@ -150,3 +150,5 @@ def test_mixture_has_its_modes_and_spread(layout: str, count: int, sigma: float)
     assert torch.bincount(nearest, minlength=count).min() > 0.8 * 20_000 / count
     assert (points - modes[nearest]).std().item() == pytest.approx(sigma, rel=0.02)
     assert points.abs().max() < 1
+    assert modes.abs().max().item() == pytest.approx(0.8)
+    assert (len(points), len(data.held_out_split.images)) == (20_000, 2000)

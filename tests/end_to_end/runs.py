@@ -4,8 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,36 +14,36 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
-from ..conftest import ROOT, TINY
+from ..conftest import TINY
+from ..processes import ROOT, Process, born
 
 SMALL = [
     *TINY["mlp"], "images=6400", "evaluate_every=1280", "log_every=128", "metrics.images=60",
     "metrics.extractor.epochs=2", "data.image_size=16", "data.batch_size=32",
 ]  # fmt: skip
 """Two hundred rounds with five evaluations, in a few seconds."""
+FAULT = ROOT / "tests" / "end_to_end" / "fault.py"
 
 
-def start(folder: Path, *words: str, fault: tuple[str, int, str] | None = None, **environment: str) -> subprocess.Popen:
+def start(folder: Path, *words: str, fault: tuple[str, int, str] | None = None, **environment: str) -> Process:
     """`python src/train.py` writing to `folder`, or with `resume=`, in a session of its own; `fault` as in fault.py."""
     place = [] if any(word.startswith("resume=") for word in words) else [f"hydra.run.dir={folder}"]
-    script = [ROOT / "src" / "train.py"] if fault is None else [ROOT / "tests" / "end_to_end" / "fault.py", *fault]
-    return subprocess.Popen(
-        [sys.executable, *map(str, script), *place, f"paths.outputs={folder.parent}/outputs", *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder.parent, start_new_session=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "80"} | environment,
-    )  # fmt: skip
+    words = (*place, f"paths.outputs={folder.parent}/outputs", *words)
+    if fault is None:
+        return born("train", *words, cwd=folder.parent, environment=environment)
+    return born(FAULT, *map(str, fault), *words, cwd=folder.parent, environment=environment)
 
 
-def finish(process: subprocess.Popen, timeout: float | None = 600) -> tuple[int, str, str]:
+def finish(process: Process, timeout: float | None = 600) -> tuple[int, str, str]:
     """Exit code, output and errors; nothing of the process's session is left behind."""
     try:
         output, errors = process.communicate(timeout=timeout)
     finally:
         end_session(process)
-    return process.returncode, output, errors
+    return process.wait(), output, errors
 
 
-def end_session(process: subprocess.Popen) -> None:
+def end_session(process: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -55,14 +53,13 @@ def train(folder: Path, *words: str, timeout: float | None = 600, **options: Any
     return finish(start(folder, *words, **options), timeout)
 
 
-def wait_for(happened: Callable[[], bool], process: subprocess.Popen, seconds: float = 400) -> None:
+def wait_for(happened: Callable[[], bool], process: Process, seconds: float = 400) -> None:
     """Return once it has happened; a process that ends before, or takes too long, fails and is ended."""
     deadline = time.monotonic() + seconds
     while not happened():
         if process.poll() is not None or time.monotonic() > deadline:
             end_session(process)
-            reason = process.stderr.read() if process.stderr else ""
-            raise AssertionError(f"it ended early or took more than {seconds} s: {reason}")
+            raise AssertionError(f"it ended early or took more than {seconds} s: {process.errors()}")
         time.sleep(0.01)
 
 

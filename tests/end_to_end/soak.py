@@ -5,12 +5,12 @@ bit for bit as in the run that nothing happens to, which is trained at the same 
 """
 
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from ..processes import Process
 from .runs import differences, end_session, finish, start
 
 SHAPE = ["evaluate_every=20_000", "save_every=2_000", "log_every=1_000"]
@@ -35,7 +35,7 @@ def soak(minutes: float, words: list[str], folder: Path) -> bool:
     return not found
 
 
-def ended(process: subprocess.Popen, seconds: float) -> bool:
+def ended(process: Process, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.1)

@@ -59,7 +59,7 @@ MISTAKES = {
     "unknown scores": (["run=my_run", "metrics=incption"], "metrics=incption does not exist. Did you mean inception?"),
     "unequal stamps": (
         ["run=my_run", "images=70", "against=my_run"],
-        "the scores of my_run measured something else (fake_images: 70 here, 60 there): evaluate that run first",
+        "the scores of my_run measured something else (fake_images: 70 here, 60 there): evaluate it first",
     ),
 }
 

@@ -1,7 +1,6 @@
 """`python src/export.py` as a new user meets it."""
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import pytest
 
 from ganforge.pretrained import from_pretrained
 
-from ..conftest import ROOT, TINY
+from ..conftest import TINY
+from .runs import train
 
 Command = Callable[..., subprocess.CompletedProcess]
 SHORT = [
@@ -22,12 +22,8 @@ SHORT = [
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One short run, looked at by several tests."""
     folder = tmp_path_factory.mktemp("trained")
-    result = subprocess.run(
-        [sys.executable, ROOT / "src" / "train.py", f"paths.outputs={folder}", f"hydra.run.dir={folder}/my_run",
-         *TINY["dcgan"], *SHORT],
-        capture_output=True, text=True, timeout=600, cwd=folder,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
+    code, _, errors = train(folder / "my_run", *TINY["dcgan"], *SHORT)
+    assert code == 0, errors
     return folder / "my_run"
 
 

@@ -1,6 +1,8 @@
 """`python src/generate.py` as a new user meets it."""
 
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +10,9 @@ import pytest
 
 from ganforge.artifacts.tensors import save_generator
 from ganforge.networks import mlp
+
+from ..conftest import ROOT
+from .runs import wait_for
 
 Command = Callable[..., subprocess.CompletedProcess]
 
@@ -68,3 +73,19 @@ def test_help_is_for_people(command: Command) -> None:
     assert result.returncode == 0
     assert max(len(line) for line in result.stdout.splitlines()) <= 79
     assert "project=photo.png" in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_no_images_behind(tmp_path: Path, number: signal.Signals) -> None:
+    run_folder(tmp_path / "my_run")
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "src" / "generate.py", "run=my_run", "count=1_000_000", "output=new/fakes"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for(lambda: any(tmp_path.glob("new/.fakes.*/images/*.png")), process)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (128 + number, "")
+    assert len(errors.splitlines()) <= 1
+    assert [path.name for path in tmp_path.iterdir()] == ["my_run"]

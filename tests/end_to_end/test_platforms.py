@@ -1,4 +1,4 @@
-"""Systems and terminals that are not the authors': what Windows lacks, no links, a terminal that closes.
+"""Systems that are not the authors': names that Windows lacks, a disk without links, a terminal that is closed.
 
 Windows itself is not run here; what is taken away is what its Python does not have.
 """

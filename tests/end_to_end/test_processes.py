@@ -5,14 +5,14 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from ..conftest import ROOT, TINY
+from ..conftest import TINY
+from ..processes import ROOT, Process, born
 from .runs import SMALL, differences, finish, records, start, train, wait_for
 
 EXACT = [
@@ -35,12 +35,8 @@ GAMES = {
 
 
 def ranks(folder: Path, *words: str) -> list[dict]:
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.end_to_end.ranks", str(folder), *EXACT, *words],
-        capture_output=True, text=True, cwd=ROOT, timeout=600,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PROJECT_ROOT": str(ROOT)},
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
+    code, _, errors = finish(born("tests.end_to_end.ranks", str(folder), *EXACT, *words, cwd=ROOT))
+    assert code == 0, errors
     return [torch.load(file, weights_only=True) for file in sorted(folder.glob("[0-9].pt"))]
 
 
@@ -59,7 +55,7 @@ def test_two_processes_compute_what_one_does(tmp_path: Path, game: str) -> None:
     assert zero["scores"] == one["scores"]
 
 
-def a_group(folder: Path) -> tuple[subprocess.Popen, list[int]]:
+def a_group(folder: Path) -> tuple[Process, list[int]]:
     """A run of two processes that has saved two checkpoints, and the two."""
     process = start(
         folder, *SMALL, "images=1_000_000", "save_every=128", "metrics.extractor.epochs=1", "trainer=ddp_cpu"

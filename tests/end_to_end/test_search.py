@@ -2,42 +2,19 @@
 
 import csv
 import json
-import os
 import shlex
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ..conftest import ROOT
+from ..processes import Process, born
+from .runs import finish, train, wait_for
 from .test_train import MLP, Command, lines
 
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "80"}
 
-
-def start(folder: Path, *words: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, ROOT / "src" / "search.py", *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
-        env=ENVIRONMENT,
-    )  # fmt: skip
-
-
-def finish(process: subprocess.Popen) -> tuple[int, str, str]:
-    output, complaint = process.communicate(timeout=300)
-    return process.returncode, output, complaint
-
-
-def wait_for(process: subprocess.Popen, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def start(folder: Path, *words: str) -> Process:
+    return born("search", *words, cwd=folder)
 
 
 @pytest.mark.slow
@@ -49,7 +26,7 @@ def test_search_goes_on_after_it_was_killed_and_its_best_trial_can_be_repeated(t
     ]
     folder = tmp_path / "found"
     process = start(tmp_path, *words, "search.trials=2", "search.pruner=none", "search.folder=found")
-    wait_for(process, lambda: (folder / "trials" / "1" / "metrics.jsonl").exists())
+    wait_for((folder / "trials" / "1" / "metrics.jsonl").exists, process)
     process.kill()
     process.communicate()
     first = lines(folder / "trials" / "0")
@@ -69,8 +46,7 @@ def test_search_goes_on_after_it_was_killed_and_its_best_trial_can_be_repeated(t
 
     repeat = shlex.split(next(line for line in output.splitlines() if line.startswith("repeat"))[len("repeat") :])
     assert repeat[:2] == ["python", "src/train.py"]
-    command = [sys.executable, ROOT / "src" / "train.py", *repeat[2:], f"hydra.run.dir={tmp_path}/again"]
-    assert subprocess.run(command, capture_output=True, cwd=tmp_path, env=ENVIRONMENT).returncode == 0
+    assert train(tmp_path / "again", *repeat[2:])[0] == 0
     assert lines(tmp_path / "again") == lines(folder / "trials" / rows[0]["trial"])
 
 
@@ -78,7 +54,7 @@ def test_search_goes_on_after_it_was_killed_and_its_best_trial_can_be_repeated(t
 def test_sigterm_ends_the_trials_and_says_how_to_go_on(tmp_path: Path) -> None:
     words = [*MLP, f"paths.outputs={tmp_path}/outputs", "images=1_000_000", "search.folder=found", "search.jobs=2"]
     process = start(tmp_path, *words)
-    wait_for(process, lambda: all((tmp_path / f"found/trials/{n}/metrics.jsonl").exists() for n in "01"))
+    wait_for(lambda: all((tmp_path / f"found/trials/{n}/metrics.jsonl").exists() for n in "01"), process)
     process.send_signal(signal.SIGTERM)
     code, _, complaint = finish(process)
     assert code == 143

@@ -2,30 +2,27 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from ..conftest import ROOT
+from ..processes import Process, born
 from .runs import SMALL, differences, finish, train, wait_for
 
 ON_CPU = ["trainer=slurm", "trainer.accelerator=cpu", "trainer.precision=32-true", "trainer.benchmark=false"]
 
 
-def srun(home: Path, *words: str, job: str, tasks: int = 2, **environment: str) -> list[subprocess.Popen]:
+def srun(home: Path, *words: str, job: str, tasks: int = 2, **environment: str) -> list[Process]:
     """The tasks of one job step on one node."""
     common = {
         "SLURM_JOB_ID": job, "SLURM_JOB_NAME": "train", "SLURM_NTASKS": f"{tasks}", "SLURM_NTASKS_PER_NODE": f"{tasks}",
         "SLURM_NNODES": "1", "SLURM_NODELIST": "localhost", "SLURM_NODEID": "0", "MASTER_ADDR": "127.0.0.1",
-        "OMP_NUM_THREADS": "1", "PATH": f"{home}/bin:{os.environ['PATH']}",
+        "PATH": f"{home}/bin:{os.environ['PATH']}",
     }  # fmt: skip
     return [
-        subprocess.Popen(
-            [sys.executable, str(ROOT / "src" / "train.py"), f"paths.outputs={home}/outputs", *ON_CPU, *words],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home, start_new_session=True,
-            env=os.environ | common | {"SLURM_PROCID": f"{rank}", "SLURM_LOCALID": f"{rank}"} | environment,
+        born(
+            "train", f"paths.outputs={home}/outputs", *ON_CPU, *words, cwd=home,
+            environment=common | {"SLURM_PROCID": f"{rank}", "SLURM_LOCALID": f"{rank}"} | environment,
         )
         for rank in range(tasks)
     ]  # fmt: skip

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ..conftest import ROOT, TINY
+from ..processes import born
 
 Command = Callable[..., subprocess.CompletedProcess]
 SHORT = [
@@ -236,17 +236,11 @@ def test_divergence_names_the_term_and_the_clock(command: Command, tmp_path: Pat
 
 def test_full_disk_is_a_message_and_keeps_what_was_good(tmp_path: Path) -> None:
     """A limit on the size of a file stands for a full disk: the same error reaches the same code."""
-
-    def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-
-    result = subprocess.run(
-        [sys.executable, ROOT / "src" / "train.py", f"paths.outputs={tmp_path}/outputs", "model=mlp", "metrics=none",
-         "images=640", "evaluate_every=320"],
-        capture_output=True, text=True, timeout=600, cwd=tmp_path, preexec_fn=small_files,
-    )  # fmt: skip
-    assert result.returncode == 2
-    assert re.match(r"error: File too large: .*checkpoints/next\.ckpt$", result.stderr.strip())
+    words = [f"paths.outputs={tmp_path}/outputs", "model=mlp", "metrics=none", "images=640", "evaluate_every=320"]
+    process = born("train", *words, cwd=tmp_path, limits={"FSIZE": 300_000})
+    _, errors = process.communicate(600)
+    assert process.wait() == 2
+    assert re.match(r"error: File too large: .*checkpoints/next\.ckpt$", errors.strip())
     assert not list((run_folder(tmp_path) / "checkpoints").iterdir()), "half a checkpoint is left"
 
 

@@ -33,3 +33,10 @@ def test_values_and_gradients_are_those_of_the_convolution(
 def test_the_layout_of_images_is_kept() -> None:
     image = FromPixel(6, 2, 4).to(memory_format=torch.channels_last)(torch.randn(5, 6, 1, 1))
     assert image.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("kind", [ToPixel, FromPixel])
+@pytest.mark.parametrize("argument", ["stride", "padding", "dilation", "groups", "padding_mode"])
+def test_what_would_be_ignored_is_no_argument(kind: Any, argument: str) -> None:
+    with pytest.raises(TypeError, match=argument):
+        kind(6, 2, 4, **{argument: 2})

@@ -66,6 +66,14 @@ def test_scores_are_those_of_whole_matrices(reals: int, fakes: int) -> None:
 
 
 @pytest.mark.parametrize("count", SIZES)
+def test_parts_are_as_few_as_tiles_allow_and_nearly_equal(count: int) -> None:
+    sizes = [len(range(count)[part]) for part in pairs.parts(count)]
+    assert sum(sizes) == count and max(sizes) <= TILE
+    assert len(sizes) == -(-count // TILE)
+    assert max(sizes) - min(sizes) < len(sizes)
+
+
+@pytest.mark.parametrize("count", SIZES)
 def test_radii_are_exact_for_every_neighbour(count: int) -> None:
     points = torch.randn(count, 6)
     for k in range(1, count):

@@ -25,6 +25,12 @@ def test_dcgan_at_every_size(image_size: int, depth: int, channels: int, kernel_
     assert len(strided) == depth
 
 
+def test_dcgan_needs_a_channel() -> None:
+    assert dcgan.Generator(7, 16, 1, width=1)(torch.randn(2, 7)).shape == (2, 1, 16, 16)
+    with pytest.raises(ValueError, match="width=0 should be at least 1 channel"):
+        dcgan.Generator(7, 16, 1, width=0)
+
+
 @pytest.mark.parametrize("image_size", [1, 7, 12 + 1, 30, 33, 72 + 2])
 def test_dcgan_refuses_sizes_it_cannot_make(image_size: int) -> None:
     with pytest.raises(ValueError, match=f"cannot make {image_size}x{image_size}"):

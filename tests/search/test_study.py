@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from ganforge.search.study import Running, Search
-from ganforge.search.trials import alone_in
+from ganforge.search.trials import TrialProcess, alone_in
 
 from .conftest import Fake
 
@@ -157,3 +157,17 @@ def test_stopping_ends_the_processes(fake: Fake, monkeypatch: pytest.MonkeyPatch
         search.run("sleep=60", jobs=2)
     assert len(search.processes) == 2
     assert {process.returncode for process in search.processes} <= {-signal.SIGTERM, 128 + signal.SIGTERM}
+
+
+def test_a_trial_that_was_killed_while_its_checkpoints_changed_names_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two renames there is a previous one and the next one, and no last one."""
+    checkpoints = tmp_path / "0" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "previous.ckpt").touch()
+    lines: list[list[str]] = []
+    monkeypatch.setattr("ganforge.search.trials.subprocess.Popen", lambda line, **_: lines.append(line))
+    TrialProcess(tmp_path / "0", Path("train.py"), [], str(tmp_path))
+    assert lines[0][2:] == [f"resume='{tmp_path}/0'"]
+    assert (checkpoints / "previous.ckpt").exists()

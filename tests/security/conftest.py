@@ -1,14 +1,14 @@
 """A trained run that can be spoiled at will, and what may not have happened to it afterwards."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ..conftest import TINY
-from .commands import Commands, Result
+from .commands import Commands, Result, command_line
 
 SHORT = [
     *TINY["mlp"], "images=640", "evaluate_every=320", "log_every=64", "metrics.images=60",
@@ -18,10 +18,8 @@ MAY_CHANGE = (".lock", "status.json")
 
 
 @pytest.fixture(scope="session")
-def commands() -> Iterator[Commands]:
-    running = Commands()
-    yield running
-    running.close()
+def commands() -> Commands:
+    return command_line
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 
+from ganforge.artifacts.records import leaves
 from ganforge.build import build
 from ganforge.overrides import conf_folder, groups
-from ganforge.stored import leaves, stored_config
+from ganforge.stored import stored_config
 
 from ..conftest import TINY
 from .commands import Commands

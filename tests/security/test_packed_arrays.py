@@ -138,3 +138,15 @@ def test_picture_of_billions_of_pixels_is_refused(tmp_path: Path) -> None:
     assert len(content.getvalue()) < 100_000
     with pytest.raises(ValueError, match=r"x\.png is not a readable image: .*decompression bomb"):
         read_image(tmp_path / "x.png", (3, 8, 8))
+
+
+def test_a_file_name_with_a_line_break_hides_no_reason(commands: Commands, tmp_path: Path) -> None:
+    folder = tmp_path / "photos\nerror: none"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"")
+    result = commands("train", "data=folder", "data.path='photos\nerror: none'", "metrics=none", cwd=tmp_path)
+    assert refused_in_a_line(result)
+    assert r"photos\nerror: none/a.png is not a readable image: cannot identify" in result.errors
+    result = commands("compare", "photos\nerror: none", cwd=tmp_path)
+    assert refused_in_a_line(result)
+    assert "holds no run" in result.errors

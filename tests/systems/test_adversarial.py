@@ -1,7 +1,8 @@
 """Whose turn it is: what moves, when, by how much, and from which random numbers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,6 +111,33 @@ def test_frozen_thaws_after_an_error() -> None:
     assert layer.weight.requires_grad
 
 
+def test_what_was_frozen_on_purpose_stays_frozen() -> None:
+    layer = torch.nn.Linear(2, 2)
+    layer.bias.requires_grad_(False)
+    with frozen(layer):
+        assert not layer.weight.requires_grad
+    assert layer.weight.requires_grad and not layer.bias.requires_grad
+
+
+def two_groups(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    first, *others = parameters
+    return torch.optim.Adam([{"params": [first], "lr": 0.25}, {"params": others}], lr=0.5)
+
+
+def test_parameter_groups_keep_rates_of_their_own_and_a_rollback_halves_each(composed: Compose, tmp_path: Path) -> None:
+    """A checkpoint brings the rates that it was saved with, which neither count twice nor instead of the others."""
+    rates = {0: [0.25, 0.5], 2: [0.0625, 0.125]}
+    checkpoint = None
+    for images, rollbacks in ((8, 0), (16, 2), (24, 2)):
+        run = experiment(composed, f"images={images}")
+        run.system.optimizer_factories = dict.fromkeys(("discriminator", "generator"), two_groups)
+        run.system.rollbacks = rollbacks
+        run.fit(checkpoint)
+        for optimizer in run.system.optimizers():
+            assert [group["lr"] for group in optimizer.param_groups] == rates[rollbacks]
+        checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+
+
 def test_accumulated_gradients_equal_those_of_the_large_batch(composed: Compose) -> None:
     """Both players' first step from 2 x 8 images equals one from 16, with latents held equal."""
     split = experiment(composed, "images=16", "trainer.accumulate_grad_batches=2", "data.batch_size=8")
@@ -192,6 +220,8 @@ def test_samples_come_from_the_average_without_touching_training(composed: Compo
     images = system.sample(5, torch.Generator().manual_seed(0))
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.equal(images, system.sample(5, torch.Generator().manual_seed(0)))
+    latents = system.latent.sample(5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(images, system.averaged_generator(latents))
     assert not torch.equal(images, system.sample(5, torch.Generator().manual_seed(0), weights="live"))
     assert system.generator.training
     assert images.shape == (5, 1, 16, 16)

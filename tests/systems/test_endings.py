@@ -106,6 +106,7 @@ def test_one_stage_penalises_without_moving_the_generator(composed: Compose) -> 
         run = experiment(composed, "system.ending=one_stage", "loss=r1", f"loss.penalties.r1.weight={weight}")
         run.fit()
         ends.append(run.system)
+    assert {"discriminator/adversarial", "discriminator/r1", "generator/adversarial"} <= set(ends[0].observed)
     assert torch.equal(weights(ends[0].generator), weights(ends[1].generator))
     assert not torch.equal(weights(ends[0].discriminator), weights(ends[1].discriminator))
 

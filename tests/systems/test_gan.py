@@ -85,6 +85,16 @@ def test_penalties_measure_each_classs_own_gradient(penalty: Penalty, expected: 
     assert terms["penalty"].item() == pytest.approx(expected)
 
 
+def test_a_lazy_penalty_acts_at_every_kth_turn_however_large_a_turn_is() -> None:
+    system = painter(penalty=R1(weight=2, interval=2))
+    system.accumulate_grad_batches = 2
+    batch, acted = Batch(torch.ones(4, 2, 1, 1), LABELS), []
+    for turn in range(5):
+        system.images_seen = 8 * turn
+        acted.append("penalty" in system.discriminator_terms(batch))
+    assert acted == [True, False, True, False, True]
+
+
 def test_samples_cycle_through_the_classes_unless_told_otherwise() -> None:
     system = painter()
     for weights in ("ema", "live"):

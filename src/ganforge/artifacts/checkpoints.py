@@ -15,6 +15,7 @@ from ganforge.artifacts.files import flush_folder, replace, replacing
 NEWEST_FIRST = ("next", "last", "previous")
 REQUIRED = {
     "state_dict": dict,
+    "hyper_parameters": dict,
     "optimizer_states": list,
     "lr_schedulers": list,
     "loops": dict,

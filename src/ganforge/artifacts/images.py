@@ -1,11 +1,14 @@
 """Pictures of samples."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION
 from torch import Tensor
 from torchvision.utils import make_grid
 
@@ -15,6 +18,8 @@ SIDE = 256
 POINT_LIMIT = 1.1
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """What is read, whatever a file is called: Pillow would hand others, such as EPS, to programs that execute them."""
+
+WHITE_IS_ZERO = 0
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -79,17 +84,31 @@ def read_image(path: Path, shape: tuple[int, ...]) -> Tensor:
     channels, height, width = shape
     try:
         with Image.open(path, formats=FORMATS) as opened:
-            image = ImageOps.exif_transpose(opened)
+            image = eight_bits(ImageOps.exif_transpose(opened), getattr(opened, "tag_v2", {}))
             if image.has_transparency_data:
                 image = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            if image.mode.startswith("I;16") or image.mode == "I":
-                image = Image.fromarray((np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8))
             image = image.convert("L" if channels == 1 else "RGB")
             image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
     except Exception as error:  # Pillow raises nearly anything for bytes that were tampered with
         raise ValueError(f"{path} is not a readable image: {error}") from error
     return torch.from_numpy(np.array(image).reshape(height, width, channels)).movedim(-1, 0)
+
+
+def eight_bits(image: Image.Image, tiff_tags: Mapping[int, Any]) -> Image.Image:
+    """An image of 16 bits with 8, any other as it is; ValueError where nothing says which value is white."""
+    if image.mode == "F" or (image.mode == "I" and tiff_tags):
+        kind = "floats" if image.mode == "F" else "signed or 32-bit integers"
+        raise ValueError(f"its pixels are {kind}, of which nothing says what is white; save it with 8 or 16 bits")
+    if not image.mode.startswith("I"):
+        return image
+    levels = np.asarray(image)
+    grey = Image.fromarray((levels >> 8).astype(np.uint8))
+    if tiff_tags.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
+        grey = ImageOps.invert(grey)
+    if "transparency" in image.info:
+        grey.putalpha(Image.fromarray(np.where(levels == image.info["transparency"], 0, 255).astype(np.uint8)))
+    return grey
 
 
 def _pillow(picture: Tensor) -> Image.Image:

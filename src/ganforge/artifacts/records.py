@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,15 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(text, yaml.CSafeLoader)
     except Exception as error:  # PyYAML raises nearly anything for tags whose values make no sense
         raise ValueError(f"{path} cannot be read: {(str(error) or repr(error)).splitlines()[0]}") from error
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value below mappings with its dotted path; a list is one value."""
+    if not isinstance(node, dict) or not node:
+        yield path, node
+        return
+    for key, value in node.items():
+        yield from leaves(value, f"{path}.{key}" if path else str(key))
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Named tensors on disk as safetensors: caches, and generators that carry their configuration."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,35 @@ class Cache:
         try:
             return load_file(path)
         except (FileNotFoundError, SafetensorError):
+            refuse_unwritable(self.folder)
             tensors = compute()
             save_tensors(path, tensors)
             return tensors
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """OSError that names the folder; only a file that was made there tells, on every system."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as file:
         file.write(save(plain, metadata))
+
+
+def portable(config: dict[str, Any]) -> dict[str, Any]:
+    """That part of a run's configuration which goes with the weights: how they came about, and no place on a disk."""
+    return {
+        "model": {part: config["model"][part] for part in ("generator", "latent")},
+        "data": {fact: config["data"][fact] for fact in ("_target_", "image_size", "channels", "num_classes")},
+        **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
+    }
 
 
 def save_generator(path: Path, generator: nn.Module, config: dict[str, Any], facts: dict[str, Any]) -> None:

@@ -8,11 +8,13 @@ from typing import Any, Literal
 from lightning import Trainer
 
 from ganforge.artifacts.checkpoints import rotate
+from ganforge.artifacts.evaluations import order
 from ganforge.artifacts.files import link
-from ganforge.artifacts.tensors import save_generator
+from ganforge.artifacts.tensors import portable, save_generator
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
 from ganforge.faults import Diverged, Stopped
+from ganforge.interfaces import Count
 from ganforge.systems.gan import GANModule
 
 
@@ -25,7 +27,7 @@ class Checkpoints(Periodic):
 
     def __init__(
         self,
-        every: int,
+        every: Count,
         run_folder: str,
         monitor: str | None,
         mode: Literal["min", "max"],
@@ -79,18 +81,17 @@ class Checkpoints(Periodic):
         if self.monitor is not None:
             link(self.folder / "last.ckpt", self.folder / "best.ckpt")
         facts = {"images_seen": module.images_seen, "scores": module.scores}
-        save_generator(
-            self.run_folder / "generator.safetensors", module.averaged_generator, dict(module.hparams), facts
-        )
+        config = portable(dict(module.hparams))
+        save_generator(self.run_folder / "generator.safetensors", module.averaged_generator, config, facts)
 
     def _improved(self, module: GANModule) -> bool:
         """Whether this moment is to be kept; without a score the latest always is."""
         if self.monitor is not None:
             if module.scored_at != module.images_seen:
                 return False
-            cost = module.scores[self.monitor] if self.mode == "min" else -module.scores[self.monitor]
-            if not cost < self.best:
+            candidate = order(module.scores[self.monitor], self.mode)
+            if not candidate < (False, self.best):
                 return False
-            self.best = cost
+            _, self.best = candidate
         self.best_at = module.images_seen
         return True

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
+from ganforge.interfaces import Count
 from ganforge.systems.gan import GANModule
 
 
@@ -17,9 +18,7 @@ class Periodic(Callback):
     due when it stopped.
     """
 
-    def __init__(self, every: int) -> None:
-        if every < 1:
-            raise ValueError(f"{type(self).__name__} must be due every 1 or more images, got {every}")
+    def __init__(self, every: Count) -> None:
         self.every = every
         self.last = 0
 

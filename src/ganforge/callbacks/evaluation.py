@@ -6,10 +6,12 @@ from pathlib import Path
 from lightning import Trainer
 from torch import Tensor
 
+from ganforge.artifacts.evaluations import RECORDS
 from ganforge.artifacts.records import append_line
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.interruption import stop_if_told
 from ganforge.evaluation import Evaluator
+from ganforge.interfaces import Count
 from ganforge.metrics.features import Features
 from ganforge.systems.gan import GANModule
 
@@ -20,10 +22,10 @@ class Evaluation(Periodic):
     A run that is told to stop does not wait for the end of an evaluation: it makes up for it when it is resumed.
     """
 
-    def __init__(self, every: int, evaluator: Evaluator, run_folder: str) -> None:
+    def __init__(self, every: Count, evaluator: Evaluator, run_folder: str) -> None:
         super().__init__(every)
         self.evaluator = evaluator
-        self.records = Path(run_folder) / "metrics.jsonl"
+        self.records = Path(run_folder) / RECORDS
 
     def on_fit_start(self, trainer: Trainer, module: GANModule) -> None:
         if trainer.is_global_zero:

@@ -9,6 +9,7 @@ from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcess
 
 from ganforge import signals
 from ganforge.faults import Stopped
+from ganforge.interfaces import Count
 from ganforge.systems.gan import GANModule
 
 PREEMPTION = "SIGUSR2"
@@ -22,7 +23,7 @@ class Interruption(Callback):
     let finish.
     """
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: Count) -> None:
         self.every = every
         self.agreed = 0
         self.handlers: dict[int, Any] = {}

@@ -3,12 +3,13 @@
 from typing import Any
 
 from lightning import Trainer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from ganforge.callbacks.clock import Periodic
+from ganforge.interfaces import Count
 from ganforge.systems.gan import GANModule
+from ganforge.terminal import plain_console
 
 
 class ImagesPerSecond(ProgressColumn):
@@ -21,14 +22,16 @@ class ImagesPerSecond(ProgressColumn):
 class ProgressBar(Periodic):
     """Rate, time left, both players' losses and the last monitored score.
 
-    Where the output is no terminal there is a plain line for each evaluation instead, and nothing without `show`.
+    Where the output is no terminal there is a plain line instead, after each evaluation, every `line_every` images and
+    at the end; nothing is shown without `show`.
     """
 
-    def __init__(self, every: int, images: int, monitor: str | None, show: bool = True) -> None:
+    def __init__(self, every: Count, line_every: Count, images: int, monitor: str | None, show: bool = True) -> None:
         super().__init__(every)
-        self.images, self.monitor, self.show = images, monitor, show
+        self.line_every, self.images, self.monitor, self.show = line_every, images, monitor, show
         self.shown_scores: dict[str, float] = {}
-        self.console = Console(highlight=False)
+        self.last_line = 0
+        self.console = plain_console()
 
     def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
         if not trainer.is_global_zero:
@@ -43,7 +46,7 @@ class ProgressBar(Periodic):
             disable=not (self.show and self.console.is_terminal),
             speed_estimate_period=10,
         )
-        self.shown_scores = module.scores
+        self.shown_scores, self.last_line = module.scores, module.images_seen
         self.task = self.progress.add_task("", total=self.images, completed=module.images_seen)
         self.progress.start()
         super().on_train_start(trainer, module)
@@ -53,9 +56,14 @@ class ProgressBar(Periodic):
             done = min(module.images_seen, self.images)
             description = self._description(module)
             self.progress.update(self.task, completed=done, description=description)
-            if self.show and not self.console.is_terminal and module.scores not in ({}, self.shown_scores):
-                self.shown_scores = module.scores
+            if self.show and not self.console.is_terminal and self._line_is_due(module):
+                self.shown_scores, self.last_line = module.scores, module.images_seen
                 self.console.print(f"{module.images_seen:,} images {description}", soft_wrap=True)
+
+    def _line_is_due(self, module: GANModule) -> bool:
+        if module.scores not in ({}, self.shown_scores) or module.images_seen >= self.images:
+            return True
+        return module.images_seen // self.line_every > self.last_line // self.line_every
 
     def _description(self, module: GANModule) -> str:
         losses = {"discriminator": 0.0, "generator": 0.0}
@@ -85,4 +93,4 @@ class ProgressBar(Periodic):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.console = Console(highlight=False)
+        self.console = plain_console()

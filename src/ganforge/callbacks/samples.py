@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganforge.artifacts.images import grid, labelled, save_png
 from ganforge.callbacks.clock import Periodic
+from ganforge.interfaces import Count
 from ganforge.randomness import derived_generator
 from ganforge.systems.gan import GANModule
 
@@ -15,7 +16,7 @@ from ganforge.systems.gan import GANModule
 class Samples(Periodic):
     """`count` images as `samples/<images seen>.png` and in TensorBoard; real images once, as `samples/real.png`."""
 
-    def __init__(self, every: int, count: int, seed: int, run_folder: str) -> None:
+    def __init__(self, every: Count, count: int, seed: int, run_folder: str) -> None:
         super().__init__(every)
         if count < 1:
             raise ValueError(f"callbacks.samples.count must be at least 1, got {count}")

@@ -7,10 +7,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ganforge.artifacts.files import replacing
+from ganforge.artifacts.records import leaves
 from ganforge.comparison.chart import COLOURS, style, svg
 from ganforge.comparison.groups import collected, common
 from ganforge.comparison.pictures import Picture, dataset, last_grid, real_grid
-from ganforge.comparison.runs import Evaluation, Run, leaves
+from ganforge.comparison.runs import Evaluation, Run
 from ganforge.comparison.sections import Group, Section, differences, later, mean_and_deviation, set_aside, titles
 
 SMALL, LARGE = 256, 420
@@ -59,6 +60,7 @@ def section_part(number: int, title: str, section: Section) -> dict[str, Any]:
         "narrow": Markup(svg(section, f"narrow {number}", narrow=True)),
         "best": f"best {score}" if score == monitor else f"{score} at the best {monitor}",
         "rows": [group_row(group, digits) for group in section.groups],
+        "fakes": {name: f"{value:,.{digits}f}" for name, value in section.fakes.items()},
         "real": "" if section.real is None else f"{section.real:,.{digits}f}",
         "stamp": stamp_entries(section.stamp),
     }

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganforge.artifacts.evaluations import RECORDS, best
 from ganforge.artifacts.files import refuse_links
-from ganforge.artifacts.records import read_lines, read_yaml
+from ganforge.artifacts.records import leaves, read_lines, read_yaml
 
+DAMAGED = "damaged"
 HUGE = 1e100
 """Finite scores beyond it are an accident, and cannot be drawn."""
 
@@ -61,28 +63,52 @@ class Run:
 
     def best(self, evaluations: list[Evaluation]) -> Evaluation:
         """The one with the best monitored score, which is where the run kept its generator."""
-        sign = -1 if self.mode == "max" else 1
-        return min(evaluations, key=lambda evaluation: rank(sign * evaluation.scores[self.monitor]))
-
-
-def rank(score: float) -> tuple[bool, float]:
-    """A key that sorts scores upwards and what is not a number last."""
-    return score != score, score
+        return best(evaluations, lambda evaluation: evaluation.scores[self.monitor], self.mode)
 
 
 def find_runs(folders: list[Path]) -> list[Run]:
-    """Every run in or below `folders`, once; ValueError names the folder without any, or the file that is broken."""
+    """Every run in or below `folders`, once; one with a broken file is `DAMAGED`, and its error names the file.
+
+    ValueError names the folder without any run or fakes, or the broken file where nothing else can be compared.
+    """
     found: list[Path] = []
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(f"{folder}: no such folder; give one of a run or of a sweep")
         below = [status.parent.resolve() for status in folder.rglob("status.json")]
-        if not below:
+        if not below and not fakes_records(folder):
             raise ValueError(f"{folder} holds no run: there is no status.json in it or below it")
         found += below
+    if not found:
+        raise ValueError(f"{', '.join(map(str, folders))}: there are fakes and no run to compare them with")
     found = sorted(set(found), key=counting_order)
     top = os.path.commonpath([path.parent for path in found])
-    return [read_run(path, os.path.relpath(path, top)) for path in found]
+    runs = [read_run_or_why_not(path, os.path.relpath(path, top)) for path in found]
+    if all(run.state == DAMAGED for run in runs):
+        raise ValueError(runs[0].error)
+    return runs
+
+
+def read_run_or_why_not(folder: Path, name: str) -> Run:
+    try:
+        return read_run(folder, name)
+    except (ValueError, OSError) as error:
+        return Run(folder, printable(name), DAMAGED, printable(first_line(error)), [], {}, [])
+
+
+def find_fakes(folders: list[Path]) -> dict[str, list[Evaluation]]:
+    """The scores that `evaluate.py fakes=` has left in or below `folders`, by the names of the fakes."""
+    found: dict[str, list[Evaluation]] = {}
+    for records in sorted({path.resolve() for folder in folders for path in fakes_records(folder)}):
+        for evaluation in read_evaluations(records):
+            if "fakes" in evaluation.stamp:
+                found.setdefault(str(evaluation.stamp["fakes"]).rpartition(":")[0], []).append(evaluation)
+    return found
+
+
+def fakes_records(folder: Path) -> list[Path]:
+    """Records that belong to no run."""
+    return [path for path in folder.rglob(f"*{RECORDS}") if not (path.parent / "status.json").exists()]
 
 
 def counting_order(path: Path) -> list[tuple[int, str]]:
@@ -101,12 +127,12 @@ def read_run(folder: Path, name: str) -> Run:
         error=str(status.get("error", "")),
         overrides=[str(word) for word in overrides] if isinstance(overrides, list) else [],
         settings=read_settings(folder / ".hydra" / "config.yaml"),
-        evaluations=list(read_evaluations(folder / "metrics.jsonl")),
+        evaluations=list(read_evaluations(folder / RECORDS)),
     )
     if run.training and run.mode not in ("min", "max"):
         raise ValueError(f"{folder / '.hydra' / 'config.yaml'}: metrics.mode={run.mode} is neither min nor max")
     if any(run.monitor not in evaluation.scores for evaluation in run.training):
-        raise ValueError(f"{folder / 'metrics.jsonl'}: not every line has {run.monitor}, which metrics.monitor names")
+        raise ValueError(f"{folder / RECORDS}: not every line has {run.monitor}, which metrics.monitor names")
     return run
 
 
@@ -124,8 +150,11 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        return printable(dict(leaves(read_yaml(path))))
-    except (ValueError, AttributeError) as error:
+        content = read_yaml(path)
+        if not isinstance(content, dict):
+            raise ValueError("it is not a mapping")
+        return printable(dict(leaves(content)))
+    except ValueError as error:
         raise ValueError(f"{path} is not a readable configuration: {first_line(error)}") from error
 
 
@@ -144,15 +173,6 @@ def read_evaluations(path: Path) -> Iterator[Evaluation]:
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}, is not an evaluation: {error!r}") from error
-
-
-def leaves(tree: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """{dotted key: value}; a list is one value."""
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def numbers(record: dict[str, Any]) -> dict[str, float]:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ganforge.artifacts.evaluations import comparable, order
+from ganforge.artifacts.records import leaves
 from ganforge.comparison.groups import collected
-from ganforge.comparison.runs import Evaluation, Run, leaves, rank
+from ganforge.comparison.runs import Evaluation, Run
 from ganforge.suggestions import suggestion
 
 
@@ -66,6 +68,8 @@ class Section:
     mode: str
     stamp: dict[str, Any]
     groups: list[Group]
+    fakes: dict[str, float]
+    """Scores of other tools' pictures that were measured in the same way."""
 
     @property
     def direction(self) -> str:
@@ -100,8 +104,10 @@ class Point:
     evaluation: Evaluation
 
 
-def sections(groups: dict[str, list[Run]], score: str | None = None) -> list[Section]:
-    """All training curves, apart where the score, the stamp, or what is monitored differs.
+def sections(
+    groups: dict[str, list[Run]], score: str | None = None, fakes: dict[str, list[Evaluation]] | None = None
+) -> list[Section]:
+    """All training curves, apart where the score, the stamp, or what is monitored differs; `fakes` beside them.
 
     `score` takes the place of the monitored one; ValueError if no run has it.
     """
@@ -114,7 +120,7 @@ def sections(groups: dict[str, list[Run]], score: str | None = None) -> list[Sec
     apart = collected(
         points, lambda point: (point.score, point.run.monitor, point.run.mode, key(point.evaluation.stamp))
     )
-    return [section(points) for points in apart.values()]
+    return [section(points, fakes or {}) for points in apart.values()]
 
 
 def curve_points(groups: dict[str, list[Run]], score: str | None) -> Iterator[Point]:
@@ -126,7 +132,7 @@ def curve_points(groups: dict[str, list[Run]], score: str | None) -> Iterator[Po
                     yield Point(number, label, run, name, evaluation)
 
 
-def section(points: list[Point]) -> Section:
+def section(points: list[Point], fakes: dict[str, list[Evaluation]]) -> Section:
     score, run = points[0].score, points[0].run
     mode = run.mode if score == run.monitor else ""
     groups = []
@@ -141,8 +147,15 @@ def section(points: list[Point]) -> Section:
             )
         )
     if mode:
-        groups.sort(key=lambda group: rank(mean_and_deviation(group.best)[0] * (-1 if mode == "max" else 1)))
-    return Section(score, run.monitor, mode, points[0].evaluation.stamp, groups)
+        groups.sort(key=lambda group: order(mean_and_deviation(group.best)[0], mode))
+    stamp = points[0].evaluation.stamp
+    beside = {
+        name: evaluation.scores[score]
+        for name, evaluations in fakes.items()
+        for evaluation in evaluations
+        if score in evaluation.scores and comparable(evaluation.stamp, stamp)
+    }
+    return Section(score, run.monitor, mode, stamp, groups, beside)
 
 
 def key(stamp: dict[str, Any]) -> str:
@@ -179,6 +192,11 @@ def titles(sections: list[Section]) -> list[str]:
     return [" · ".join([section.score, *words]) for section, words in zip(sections, special, strict=True)]
 
 
+def unplaced(fakes: dict[str, list[Evaluation]], sections: list[Section]) -> list[str]:
+    """The names of fakes that stand beside no run."""
+    return [name for name in fakes if not any(name in section.fakes for section in sections)]
+
+
 def later(runs: list[Run]) -> list[list[tuple[Run, Evaluation]]]:
     """Evaluations that were added after the training, by stamp."""
     pairs = [(run, evaluation) for run in runs for evaluation in run.later]
@@ -194,7 +212,7 @@ def set_aside(runs: list[Run], sections: list[Section]) -> list[tuple[Run, str]]
 
 def reason(run: Run, shown: bool) -> str:
     """Why a run is not, or not wholly, in the comparison; "" for one that is."""
-    if run.state == "running":
+    if run.state in ("starting", "running"):
         return "still running, or ended without a word"
     if run.state != "finished":
         return run.error or run.state

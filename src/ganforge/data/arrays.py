@@ -29,15 +29,9 @@ class Arrays(InMemoryData):
         self.split_name = f"held out {held_out:g} of {self.path.name}"
 
     def load(self) -> tuple[Batch, Batch]:
-        if not self.path.is_file():
-            raise ValueError(f"data.path={self.path}: no such file; expected an .npz with `images` and maybe `labels`")
-        try:
-            self._refuse_bombs()
-            with np.load(self.path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in ("images", "labels") if name in archive}
-        except Exception as error:  # zipfile, zlib and NumPy raise nearly anything for bytes that were tampered with
-            raise ValueError(f"data.path={self.path} cannot be read as an .npz of plain arrays: {error}") from error
-        images, labels = self._checked(arrays)
+        images, labels = read_archive(self.path)
+        if images.shape[1] != images.shape[2] and self.image_size is None:
+            raise ValueError(f"{self.path}: images of {images.shape[2]}x{images.shape[1]} need data.image_size=")
         tensor = torch.from_numpy(images).movedim(-1, 1).contiguous()
         order = held_out_order(len(images), self.held_out)
         shuffled = Batch(
@@ -46,31 +40,83 @@ class Arrays(InMemoryData):
         )
         return hold_out(shuffled, self.held_out)
 
-    def _refuse_bombs(self) -> None:
-        with zipfile.ZipFile(self.path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > max(2**30, MOST_UNPACKED * self.path.stat().st_size):
-            raise ValueError(f"it unpacks to {unpacked / 2**30:,.0f} GiB, more than {MOST_UNPACKED} times its size")
 
-    def _checked(self, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
-        images, labels = arrays.get("images"), arrays.get("labels")
-        if images is None:
-            raise ValueError(f"{self.path} has no array named `images`")
-        images = images[..., None] if images.ndim == 3 else images
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or images.size == 0:
-            raise ValueError(
-                f"{self.path}: `images` must be uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), "
-                f"not {images.dtype} {images.shape}"
-            )
-        if images.shape[1] != images.shape[2] and self.image_size is None:
-            raise ValueError(f"{self.path}: images of {images.shape[2]}x{images.shape[1]} need data.image_size=")
-        if labels is not None and (
-            labels.shape != images.shape[:1]
-            or labels.dtype.kind not in "iu"
-            or not 0 <= labels.min() <= labels.max() < MOST_CLASSES
-        ):
-            raise ValueError(
-                f"{self.path}: `labels` must be one integer from 0 to {MOST_CLASSES - 1:,} for each of the "
-                f"{len(images)} images"
-            )
-        return images, labels
+def read_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """`images` (N, H, W, C) and, where there are any, `labels` (N,); ValueError says what is wrong with the file."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not an .npz of arrays: pictures in a folder are read with data=folder")
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; expected an .npz with `images` and maybe `labels`")
+    try:
+        refuse_bombs(path)
+        with np.load(path, allow_pickle=False) as archive:
+            names = list(archive)
+            arrays = {name: archive[name] for name in ("images", "labels") if name in archive}
+    except Exception as error:  # zipfile, zlib and NumPy raise nearly anything for bytes that were tampered with
+        written = 'numpy.savez("images.npz", images=images) writes one'
+        raise ValueError(f"{path} cannot be read as an .npz of plain arrays ({written}): {error}") from error
+    if "images" not in arrays:
+        raise ValueError(f"{path} has no array named `images`, only {', '.join(names) or 'none at all'}")
+    images = checked_images(arrays["images"], path)
+    return images, checked_labels(arrays["labels"], len(images), path) if "labels" in arrays else None
+
+
+def refuse_bombs(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > max(2**30, MOST_UNPACKED * path.stat().st_size):
+        raise ValueError(f"it unpacks to {unpacked / 2**30:,.0f} GiB, more than {MOST_UNPACKED} times its size")
+
+
+def checked_images(images: np.ndarray, path: Path) -> np.ndarray:
+    """With an axis for the channels."""
+    shaped = images[..., None] if images.ndim == 3 else images
+    if images.dtype != np.uint8 or shaped.ndim != 4 or shaped.shape[-1] not in (1, 3) or images.size == 0:
+        raise ValueError(
+            f"{path}: `images` must be uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), "
+            f"not {images.dtype} {images.shape}{conversion(images)}"
+        )
+    return shaped
+
+
+def conversion(images: np.ndarray) -> str:
+    """The NumPy that makes of other images what is expected, as the end of a sentence."""
+    first = images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] not in (1, 3)
+    if images.dtype.kind not in "fiu" or images.size == 0 or not (first or images.ndim in (3, 4)):
+        return ""
+    if images.dtype.kind == "f":
+        ranges = {
+            (0, 1): "(images * 255).round()",
+            (-1, 1): "((images + 1) * 127.5).round()",
+            (0, 255): "images.round()",
+        }
+    else:
+        ranges = {(0, 255): "images"}
+    lowest, highest = images.min(), images.max()
+    code = next((code for (low, high), code in ranges.items() if low <= lowest and highest <= high), None)
+    if code is None:
+        return f" with values from {lowest:g} to {highest:g}"
+    code += "" if images.dtype == np.uint8 else '.astype("uint8")'
+    return f"; {code}{'.transpose(0, 2, 3, 1)' if first else ''} makes them so"
+
+
+def checked_labels(labels: np.ndarray, count: int, path: Path) -> np.ndarray:
+    """(N,), also of one column, where every class has an image."""
+    column = labels[:, 0] if labels.shape == (count, 1) else labels
+    if (
+        column.shape != (count,)
+        or column.dtype.kind not in "iu"
+        or not 0 <= column.min() <= column.max() < MOST_CLASSES
+    ):
+        one_hot = "; labels.argmax(1) makes them so of a column for each class" if labels.ndim == 2 else ""
+        raise ValueError(
+            f"{path}: `labels` must be one integer from 0 to {MOST_CLASSES - 1:,} for each of the {count} images, "
+            f"not {labels.dtype} {labels.shape}{one_hot}"
+        )
+    absent = np.setdiff1d(np.arange(column.max() + 1), column)
+    if len(absent):
+        raise ValueError(
+            f"{path}: `labels` go up to {column.max()}, but no image has label {absent[0]}; "
+            "numpy.unique(labels, return_inverse=True)[1] numbers them without gaps"
+        )
+    return column

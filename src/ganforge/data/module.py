@@ -112,6 +112,8 @@ class InMemoryData(LightningDataModule):
     name: str
     split_name: str
     """Which images are held out, in words, for the stamp of a score."""
+    why_unlabelled = ""
+    """Why there are no labels, where there nearly were: the end of a message that says so."""
 
     def __init__(
         self,
@@ -145,8 +147,6 @@ class InMemoryData(LightningDataModule):
                 f"data.batch_size={self.batch_size} is larger than the training data: {self.name} has "
                 f"{len(images)} images"
             )
-        if len(self.held_out_split.images) < 2:
-            raise ValueError(f"{self.name} has too few images to hold any out for the scores")
         labels = self.train_split.labels
         self._describe("channels", images.shape[1])
         self._describe("image_size", images.shape[-1])
@@ -156,7 +156,8 @@ class InMemoryData(LightningDataModule):
         """Fill in what the configuration left open, and refuse what it says wrongly."""
         stated = getattr(self, fact)
         if stated not in (None, actual):
-            raise ValueError(f"data.{fact}={stated}, but {self.name} has {'none' if actual is None else actual}")
+            found = f"none{self.why_unlabelled}" if actual is None else actual
+            raise ValueError(f"data.{fact}={stated}, but {self.name} has {found}")
         setattr(self, fact, actual)
 
     def train_dataloader(self) -> RoundLoader:

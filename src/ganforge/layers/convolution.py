@@ -1,9 +1,8 @@
 """Convolutions between an image and a single pixel, as the matrix products that they are.
 
-Pixels come before channels in their rows, which in channels_last memory is only another view of an image.
+They have no stride, padding, dilation or groups: the kernel covers the image once. Pixels come before channels in their
+rows, which in channels_last memory is only another view of an image.
 """
-
-from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import linear
@@ -17,6 +16,9 @@ def rows(images: Tensor) -> Tensor:
 class ToPixel(nn.Conv2d):
     """A convolution of images as large as its kernel: (B, C, k, k) -> (B, C', 1, 1)."""
 
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], bias: bool = True):
+        super().__init__(in_channels, out_channels, kernel_size, bias=bias)
+
     def forward(self, input: Tensor) -> Tensor:
         return linear(rows(input), rows(self.weight), self.bias)[:, :, None, None]
 
@@ -24,6 +26,10 @@ class ToPixel(nn.Conv2d):
 class FromPixel(nn.ConvTranspose2d):
     """A transposed convolution of pixels: (B, C, 1, 1) -> (B, C', k, k)."""
 
-    def forward(self, input: Tensor, *_: Any) -> Tensor:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], bias: bool = True):
+        super().__init__(in_channels, out_channels, kernel_size, bias=bias)
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        assert output_size is None, "the size follows from the kernel"
         pixels = (input.flatten(1) @ rows(self.weight)).unflatten(1, (*self.kernel_size, self.out_channels))
         return (pixels if self.bias is None else pixels + self.bias).permute(0, 3, 1, 2)

@@ -74,7 +74,7 @@ def standard_weights() -> Path:
         except (URLError, OSError, RuntimeError) as error:
             raise ValueError(
                 f"the Inception weights could not be downloaded ({error}). Put {path.name} into {path.parent} "
-                "or name a copy with metrics.weights=, or use metrics=classifier"
+                "or name a copy with metrics.weights=, or use metrics=classifier or metrics=self_supervised"
             ) from error
     return path
 

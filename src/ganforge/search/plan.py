@@ -12,6 +12,7 @@ from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import write_json
 from ganforge.command import typed_words
 from ganforge.search.space import refuse_bad_space, space_of
+from ganforge.stored import LATEST, latest
 
 FILE = "search.json"
 CHANGEABLE = ("trials", "jobs")
@@ -57,6 +58,8 @@ def started(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
 
 def resumed(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
     folder = Path(config.resume).resolve()
+    if config.resume == LATEST:
+        folder = latest(Path(config.paths.outputs), "search/*")
     if not (folder / FILE).is_file():
         raise ValueError(f"{config.resume} is no folder of a search: it has no {FILE}")
     refuse_links(folder)
@@ -68,7 +71,7 @@ def resumed(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
         raise ValueError(f"{folder / FILE} is not the plan of a search: {error}") from error
     given = {word.partition("=")[0]: word for word in (*words, *typed_words(HydraConfig.get()))}
     for key, word in given.items():
-        if key not in ("resume", *(f"search.{name}" for name in CHANGEABLE)):
+        if key not in ("resume", "paths.outputs", *(f"search.{name}" for name in CHANGEABLE)):
             raise ValueError(f"{word}: a search goes on with its own words; only search.trials and search.jobs change")
     plan.settings |= {name: config.search[name] for name in CHANGEABLE if f"search.{name}" in given}
     return folder, plan

@@ -6,13 +6,13 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console
 from rich.table import Table
 
 from ganforge import command
 from ganforge.ranking import write_ranking
 from ganforge.search.plan import Plan
 from ganforge.search.space import Space
+from ganforge.terminal import plain_console
 
 SHOWN = 10
 ENOUGH_FOR_IMPORTANCE = 10
@@ -29,7 +29,8 @@ def report(folder: Path, plan: Plan, space: Space, study: optuna.Study) -> None:
     )
     others = [trial for trial in trials if trial not in ranked]
     write_ranking(folder / "search.csv", [row(trial, plan.monitor, space) for trial in (*ranked, *others)])
-    console = Console(highlight=False)
+    command.exit_code = int(not ranked)
+    console = plain_console()
     if ranked:
         console.print(table(ranked[:SHOWN], plan.monitor, list(space.distributions)))
     console.print(state_counts(study))
@@ -41,8 +42,7 @@ def report(folder: Path, plan: Plan, space: Space, study: optuna.Study) -> None:
         if len(ranked) >= ENOUGH_FOR_IMPORTANCE and len(space.distributions) > 1:
             lines["matters"] = importance(study, list(space.distributions))
     for name, line in lines.items():
-        console.print(f"{name:8} {line}", soft_wrap=True, markup=False)
-    command.exit_code = int(not ranked)
+        console.print(f"{name:8} {line}", soft_wrap=True)
 
 
 def table(ranked: list[FrozenTrial], monitor: str, keys: list[str]) -> Table:

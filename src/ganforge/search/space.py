@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -10,7 +11,8 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from ganforge.overrides import cells, conf_folder, groups, parse, refuse_bad_overrides
+from ganforge.overrides import cells, conf_folder, groups, refuse_bad_overrides, refuse_impossible_sweeps, understood
+from ganforge.words import parse
 
 MOST = 10_000
 """Values that a range may name."""
@@ -30,11 +32,11 @@ class Space:
 
 def space_of(words: list[str], default: list[str]) -> Space:
     """What `words` leave open, or where they name one value each, those of `default` that they do not set."""
-    overrides = [parse(word) for word in words]
+    overrides = [parse(word) for word in understood(words)]
     fixed = [override for override in overrides if not override.is_sweep_override()]
     taken = {override.key_or_group for override in fixed}
     searched = [override for override in overrides if override.is_sweep_override()]
-    searched = searched or [o for o in map(parse, default) if o.key_or_group not in taken]
+    searched = searched or [o for o in map(parse, understood(default)) if o.key_or_group not in taken]
     if not searched:
         raise ValueError("nothing is left to search: name several values, as in loss=hinge,lsgan")
     for override in (*fixed, *searched):
@@ -56,6 +58,8 @@ def distribution(override: Override) -> BaseDistribution:
     if not override.is_sweep_override():
         raise ValueError(f"search.space has {override.input_line}, which names one value")
     value: Any = override.value()
+    if isinstance(value, RangeSweep):
+        refuse_impossible_sweeps(override, multirun=True)
     try:
         if isinstance(value, ChoiceSweep):
             return CategoricalDistribution(sorted(set(override.sweep_string_iterator())))
@@ -64,8 +68,10 @@ def distribution(override: Override) -> BaseDistribution:
             if len(steps) > MOST:
                 raise ValueError(f"it names more than {MOST:,} values; interval() has no such limit")
             return numbers(steps[0])(min(steps), max(steps), step=abs(value.step))
+        if not isfinite(value.start) or not isfinite(value.end):
+            raise ValueError("both ends must be finite")
         return numbers(value.start)(value.start, value.end, log="log" in value.tags)
-    except (ValueError, IndexError, OverflowError, HydraException) as error:
+    except (ValueError, OverflowError, HydraException) as error:
         raise ValueError(f"cannot search {override.input_line}: {error}") from error
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from ganforge import command
+from ganforge.artifacts.evaluations import best
+from ganforge.claim import claimed
 from ganforge.overrides import conf_folder
 from ganforge.randomness import derived_seed
 from ganforge.search.plan import Plan, plan_of
@@ -29,7 +31,17 @@ def run(config: DictConfig, words: list[str]) -> None:
     """Run a search to its end and show what it found."""
     command.quiet()
     folder, plan = plan_of(config, words)
-    folder.mkdir(parents=True, exist_ok=True)
+    written: Any = OmegaConf.to_container(config.search, resolve=False)
+    claim = claimed(folder, may_rename=not config.resume and "${now:" in written["folder"])
+    try:
+        search_in(claim.folder, plan)
+    except Exception:
+        if not (claim.folder / "trials").exists():
+            claim.withdraw()
+        raise
+
+
+def search_in(folder: Path, plan: Plan) -> None:
     with alone_in(folder):
         plan.save(folder)
         print(f"{plan.settings['trials']} trials by {plan.monitor}, in {command.shown(folder)}")
@@ -148,10 +160,9 @@ class Search:
         if not scored:
             self.tell(running, TrialState.FAIL, f"it has no {self.plan.monitor}")
             return
-        choose = min if self.plan.mode == "min" else max
-        best = choose(scored, key=lambda line: line["scores"][self.plan.monitor])
-        running.trial.set_user_attr("images_seen", best["images_seen"])
-        self.tell(running, TrialState.COMPLETE, value=best["scores"][self.plan.monitor])
+        line = best(scored, lambda line: line["scores"][self.plan.monitor], self.plan.mode)
+        running.trial.set_user_attr("images_seen", line["images_seen"])
+        self.tell(running, TrialState.COMPLETE, value=line["scores"][self.plan.monitor])
 
     def tell(self, running: Running, state: TrialState, why: str = "", value: float | None = None) -> None:
         number = running.trial.number

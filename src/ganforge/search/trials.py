@@ -14,7 +14,7 @@ from typing import Any
 from ganforge.artifacts.files import Taken, locked
 from ganforge.processes import PARENT
 from ganforge.ranking import training_lines
-from ganforge.resume import quoted
+from ganforge.words import quoted
 
 PATIENCE = 60
 """Seconds that a trial has to save its state when it is asked to stop."""
@@ -55,7 +55,7 @@ class TrialProcess:
         self.start()
 
     def start(self) -> None:
-        if (self.folder / "checkpoints" / "last.ckpt").exists():
+        if any(self.folder.glob("checkpoints/*.ckpt")):
             words = [f"resume={quoted(self.folder)}"]
         else:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -34,12 +34,15 @@ def seed_device(seed: int, device: torch.device) -> None:
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    """Inside, gradients flow through `module` but not into its parameters."""
-    module.requires_grad_(False)
+    """Inside, gradients flow through `module` but not into its parameters. Those frozen before stay so afterwards."""
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        module.requires_grad_(True)
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 class AdversarialModule(LightningModule):
@@ -128,12 +131,14 @@ class AdversarialModule(LightningModule):
         ]
         for optimizer in optimizers:  # fused ones would take a loss scale away only after the gradients are clipped
             optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+        self.learning_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
         return optimizers
 
     def on_train_start(self) -> None:
-        for optimizer in self.optimizers():  # type: ignore[union-attr]
-            for group in optimizer.param_groups:
-                group["lr"] = optimizer.defaults["lr"] * 0.5**self.rollbacks
+        """A checkpoint brings the rates of its own time; those of the configuration count, and what has diverged."""
+        for optimizer, rates in zip(self.optimizers(), self.learning_rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * 0.5**self.rollbacks
 
     def on_fit_start(self) -> None:
         torch.set_float32_matmul_precision(self.matmul_precision)

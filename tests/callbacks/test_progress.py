@@ -1,0 +1,70 @@
+"""What a terminal shows of a run, and what a log file gets instead."""
+
+import io
+import pickle
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from ganforge.callbacks.progress import ProgressBar
+
+TRAINER: Any = SimpleNamespace(is_global_zero=True)
+OBSERVED = {
+    "discriminator/adversarial": torch.tensor(1.0),
+    "discriminator/r1": torch.tensor(0.5),
+    "generator/adversarial": torch.tensor(2.0),
+    "logits/real": torch.tensor(9.0),
+}
+
+
+def started(terminal: bool, show: bool = True) -> tuple[ProgressBar, Any]:
+    """A bar with an output of its own, and a module that stands for a training one."""
+    bar = ProgressBar(16, images=1000, monitor="fid_classifier", show=show)
+    bar.console = Console(file=io.StringIO(), force_terminal=terminal, width=100, highlight=False)
+    module: Any = SimpleNamespace(images_seen=8, observed=OBSERVED, scores={"fid_classifier": 9.0})
+    bar.on_train_start(TRAINER, module)
+    return bar, module
+
+
+def written(bar: ProgressBar) -> str:
+    output: Any = bar.console.file
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("show", [True, False])
+def test_a_log_file_gets_one_line_for_each_evaluation(show: bool) -> None:
+    bar, module = started(terminal=False, show=show)
+    for clock, score in ((16, 9.0), (512, 3.14159), (528, 3.14159), (1008, 2.5)):
+        if score != module.scores["fid_classifier"]:
+            module.scores = {"fid_classifier": score}
+        module.images_seen = clock
+        bar.due(TRAINER, module)
+    bar.on_train_end(TRAINER, module)
+    lines = ["512 images D 1.50 G 2.00 fid 3.142", "1,008 images D 1.50 G 2.00 fid 2.5"]
+    assert written(bar).split("\n")[:2] == (lines if show else [""])
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_terminal_gets_a_bar_that_ends_with_the_run(interrupted: bool) -> None:
+    bar, module = started(terminal=True)
+    assert bar.progress.tasks[0].completed == 8
+    module.images_seen = 1008
+    bar.due(TRAINER, module)
+    assert bar.progress.live.is_started
+    if interrupted:
+        bar.on_exception(TRAINER, module, KeyboardInterrupt())
+    else:
+        bar.on_train_end(TRAINER, module)
+    assert not bar.progress.live.is_started
+    assert "1,000/1,000 images" in written(bar)
+    assert "D 1.50 G 2.00 fid 9" in written(bar)
+
+
+def test_another_process_gets_a_console_of_its_own() -> None:
+    bar = ProgressBar(16, images=1000, monitor=None)
+    copied = pickle.loads(pickle.dumps(bar))
+    assert (copied.every, copied.images, copied.monitor) == (16, 1000, None)
+    assert isinstance(copied.console, Console)

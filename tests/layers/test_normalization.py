@@ -1,0 +1,23 @@
+"""What each normalisation averages over, and what of it is learned."""
+
+import pytest
+import torch
+
+from ganforge.layers.normalization import normalization2d
+
+
+@pytest.mark.parametrize(("kind", "axes"), [("batch", (0, 2, 3)), ("layer", (1, 2, 3)), ("instance", (2, 3))])
+def test_mean_zero_and_variance_one_over_its_own_axes_then_a_learned_scale_and_shift(
+    kind: str, axes: tuple[int, ...]
+) -> None:
+    layer = normalization2d(kind, 6)
+    normalised = layer(3 * torch.randn(4, 6, 5, 5) * torch.arange(1, 7)[:, None, None] + 2)
+    assert normalised.mean(axes).abs().max() < 1e-5
+    assert (normalised.var(axes, correction=0) - 1).abs().max() < 1e-3
+    assert sorted(parameter.shape for parameter in layer.parameters()) == [(6,), (6,)]
+
+
+def test_none_is_nothing() -> None:
+    layer, x = normalization2d("none", 6), torch.randn(4, 6, 5, 5)
+    assert layer(x) is x
+    assert list(layer.parameters()) == []
