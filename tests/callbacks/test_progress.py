@@ -22,7 +22,7 @@ OBSERVED = {
 
 def started(terminal: bool, show: bool = True) -> tuple[ProgressBar, Any]:
     """A bar with an output of its own, and a module that stands for a training one."""
-    bar = ProgressBar(16, images=1000, monitor="fid_classifier", show=show)
+    bar = ProgressBar(16, line_every=10_000, images=1000, monitor="fid_classifier", show=show)
     bar.console = Console(file=io.StringIO(), force_terminal=terminal, width=100, highlight=False)
     module: Any = SimpleNamespace(images_seen=8, observed=OBSERVED, scores={"fid_classifier": 9.0})
     bar.on_train_start(TRAINER, module)
@@ -64,7 +64,7 @@ def test_a_terminal_gets_a_bar_that_ends_with_the_run(interrupted: bool) -> None
 
 
 def test_another_process_gets_a_console_of_its_own() -> None:
-    bar = ProgressBar(16, images=1000, monitor=None)
+    bar = ProgressBar(16, line_every=10_000, images=1000, monitor=None)
     copied = pickle.loads(pickle.dumps(bar))
     assert (copied.every, copied.images, copied.monitor) == (16, 1000, None)
     assert isinstance(copied.console, Console)
