@@ -73,7 +73,7 @@ def test_a_compressed_archive_is_refused_unread(tmp_path: Path) -> None:
         for name in stored.namelist():
             packed.writestr(name, stored.read(name))
     with pytest.raises(ValueError, match=r"packed\.ckpt is damaged"):
-        load_whole(changed)
+        load_whole(tmp_path / "packed.ckpt")
 
 
 def test_more_than_plain_data_is_refused(tmp_path: Path) -> None:
