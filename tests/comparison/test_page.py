@@ -113,10 +113,10 @@ def test_real_images_once_for_each_data_set(make_run: Make, tmp_path: Path) -> N
 
 
 def test_a_page_without_scores_shows_the_samples(make_run: Make, tmp_path: Path) -> None:
-    make_run("0", {})
+    make_run("0", {}, "loss=hinge")
     page = Page(written(tmp_path))
     assert len(page.all("img")) == 2 and not page.all("svg")
-    assert "has no scores" in page.text
+    assert "has no scores" in page.text and "loss=hinge" in page.text
 
 
 @pytest.mark.parametrize(("widths", "shown"), [([265], 265), ([137], 274), ([137, 265], 265), ([2057], 420)])

@@ -102,3 +102,9 @@ def test_a_folder_without_runs_is_named(tmp_path: Path) -> None:
         find_runs([tmp_path])
     with pytest.raises(ValueError, match="no such folder"):
         find_runs([tmp_path / "nowhere"])
+
+
+def test_a_link_in_a_run_is_not_followed(make_run: Make, tmp_path: Path) -> None:
+    (make_run("run", {100: 1.0}) / "samples" / "x.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(ValueError, match=r"x\.png is neither a file nor a folder"):
+        find_runs([tmp_path / "run"])

@@ -315,6 +315,17 @@ def test_corrupt_mnist_file_is_named_with_both_checksums(small_mnist: Path, offl
         mnist(small_mnist)
 
 
+def test_files_that_are_what_was_asked_for_and_cannot_be_read_say_why(
+    small_mnist: Path, offline: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, resources = small_mnist / "MNIST" / "raw", benchmarks.datasets.MNIST.resources
+    write_idx(raw / resources[0][0], pixels(29, 28, 28))
+    known = [(file, benchmarks.md5(raw / file)) for file, _ in resources]
+    monkeypatch.setattr(benchmarks.datasets.MNIST, "resources", known)
+    with pytest.raises(ValueError, match=r"mnist in .* cannot be read: 29 images and 30 labels"):
+        mnist(small_mnist)
+
+
 @pytest.mark.parametrize("name", ["MNIST", "FashionMNIST", "SVHN", "CIFAR10"])
 def test_offline_the_message_names_the_files_and_where(tmp_path: Path, offline: None, name: str) -> None:
     data = getattr(benchmarks, name)(root=str(tmp_path), **(DESCRIBED | {"image_size": 32}))

@@ -124,6 +124,7 @@ def test_tensorboard_has_every_term_against_images_seen(finished: tuple) -> None
     assert [event.step for event in events.Scalars("generator/adversarial")] == list(range(64, 641, 64))
     assert [event.step for event in events.Images("samples")] == [0, 320, 640]
     assert [event.step for event in events.Images("real")] == [0]
+    assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams")
     with (folder / "csv" / "metrics.csv").open() as file:
         assert terms <= set(next(csv.reader(file)))
 

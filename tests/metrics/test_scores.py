@@ -19,7 +19,7 @@ from ganforge.metrics.features import Features, GivenFeatures
 from ganforge.metrics.frechet import FrechetDistance, frechet_distance, moments
 from ganforge.metrics.inception_score import ClassifierScore, inception_score
 from ganforge.metrics.kernel import KernelDistance, kernel_distance
-from ganforge.metrics.mixture import mode_coverage
+from ganforge.metrics.mixture import PointsExtractor, mode_coverage
 from ganforge.metrics.neighbours import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
 
 SEEDED = torch.Generator().manual_seed(0)
@@ -139,6 +139,11 @@ def test_class_coverage_by_hand() -> None:
     assert scores == pytest.approx(
         {"classes": 2, "rarest_class": 0, "class_entropy": entropy, "class_distance": 0.5}, rel=1e-6
     )
+
+
+def test_points_are_their_own_features() -> None:
+    points = torch.randn(5, 2)
+    assert all(torch.equal(part, points) for part in PointsExtractor()(points.double()[:, :, None, None]))
 
 
 def test_mode_coverage_by_hand() -> None:
