@@ -47,6 +47,9 @@ def parsed(words: list[str]) -> argparse.Namespace:
 
 def main(words: list[str]) -> int:
     """The exit code: 2 after a mistake of the user."""
+    from ganforge.terminal import keep_output_from_failing
+
+    keep_output_from_failing()
     if "--help" in words or "-h" in words:
         print(documentation(__file__))
         return 0

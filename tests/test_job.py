@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,8 +16,10 @@ from safetensors import safe_open
 
 from ganforge.artifacts.records import write_json
 from ganforge.claim import claimed
+from ganforge.command import resume_word
 from ganforge.faults import Stopped
 from ganforge.job import Job, perform
+from ganforge.words import as_typed, parse
 
 from .conftest import ROOT, TINY
 from .security.commands import Commands
@@ -89,6 +92,23 @@ def test_a_sweep_does_not_write_into_another(commands: Commands, tmp_path: Path)
     assert refused_in_a_line(result)
     assert "sweep is not empty: go on with resume=, or choose another hydra.sweep.dir" in result.errors
     assert (tmp_path / "sweep" / "sweep.json").read_text() == "of another"
+
+
+def test_a_sweep_goes_on_in_the_folders_of_its_jobs(commands: Commands, tmp_path: Path) -> None:
+    place = "hydra.sweep.subdir=${hydra.job.num}_x"
+    assert commands("train", "-m", *QUICK, "hydra.sweep.dir=sweep", place, cwd=tmp_path).code == 0
+    refused = commands("train", "resume=sweep", cwd=tmp_path)
+    assert refused_in_a_line(refused)
+    assert f"type '{place}' again" in refused.errors
+    assert "was finished before" in commands("train", "resume=sweep", place, cwd=tmp_path).output
+    assert [path.name for path in (tmp_path / "sweep").iterdir() if path.is_dir()] == ["0_x"]
+
+
+@pytest.mark.parametrize("name", ["run", "a b", "a,b", "it's", "null", "2024", "x (1)"])
+def test_the_word_that_goes_on_can_be_pasted(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (word,) = shlex.split(resume_word(tmp_path / name))
+    assert parse(as_typed(word)).value() == name
 
 
 def test_brackets_in_a_path_are_shown(commands: Commands, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ ALLOWED = {
     "arguments": {"trust"},
     "build": {"arguments", "artifacts", "data", "metrics", "references", "signals", "systems", "trust"},
     "comparison": {"artifacts"},
-    "compare": {"comparison", "signals", "start"},
+    "compare": {"comparison", "signals", "start", "terminal"},
     "words": set(),
     "overrides": {"words"},
     "stored": {"artifacts", "references", "words"},

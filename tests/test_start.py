@@ -87,14 +87,15 @@ def ends(number: int) -> bool:
     return False
 
 
-def test_sighup_that_is_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sighup_that_is_ignored_stays_so() -> None:
     """As `nohup` has it."""
-    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    earlier = signal.getsignal(signal.SIGHUP)
     try:
-        assert signal.SIGHUP not in signals.asking()
+        for handler, asks in ((signal.SIG_IGN, False), (signal.SIG_DFL, True)):
+            signal.signal(signal.SIGHUP, handler)
+            assert (signal.SIGHUP in signals.asking()) == asks
     finally:
         signal.signal(signal.SIGHUP, earlier)
-    assert signal.SIGHUP in signals.asking()
 
 
 @pytest.mark.parametrize(

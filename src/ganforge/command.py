@@ -4,6 +4,8 @@ import gc
 import logging
 import os
 import re
+import shlex
+import subprocess
 import sys
 import textwrap
 import threading
@@ -25,7 +27,7 @@ from ganforge.overrides import conf_folder, groups, refuse_bad_overrides, unders
 from ganforge.signals import forwarding_signals
 from ganforge.stored import LATEST, RUNS, latest
 from ganforge.terminal import keep_output_from_failing
-from ganforge.words import parse
+from ganforge.words import as_typed, parse, quoted
 
 LONGEST = 1000
 """Characters of a message."""
@@ -213,6 +215,18 @@ def mistake_of_the_user(error: BaseException) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):  # their first line says it, the others are advice
         return (str(error).strip().splitlines() or [type(error).__name__])[0]
     return str(error) if isinstance(error, ValueError | Killed) else None
+
+
+def in_shell(text: str) -> str:
+    """A text as it is typed in a shell."""
+    return subprocess.list2cmdline([text]) if sys.platform == "win32" else shlex.quote(text)
+
+
+def resume_word(folder: Path) -> str:
+    """`resume=` for a folder, as it is typed in a shell: Hydra's grammar would read a comma as the next value."""
+    path = shown(folder)
+    understood_path = parse(as_typed(f"resume={path}")).value()
+    return in_shell(f"resume={path if understood_path == path else quoted(path)}")
 
 
 def shown(path: Path) -> str:

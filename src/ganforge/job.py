@@ -20,7 +20,7 @@ from ganforge import command
 from ganforge.artifacts.files import Taken, locked
 from ganforge.artifacts.records import write_json
 from ganforge.claim import Claim, claimed
-from ganforge.command import complain, mistake_of_the_user, rank, requeued, shown, typed_words
+from ganforge.command import complain, mistake_of_the_user, rank, requeued, resume_word, typed_words
 from ganforge.faults import Killed, Stopped
 from ganforge.signals import forwarding_signals, handled_by, is_worker
 from ganforge.stored import stored_config, stored_status
@@ -212,7 +212,7 @@ def leave(job: Job, stop: Stopped) -> None:
 
 
 def say_how_to_go_on(folder: Path) -> None:
-    print(f"go on with: python src/train.py resume={shown(folder)}", file=sys.stderr)
+    print(f"go on with: python src/train.py {resume_word(folder)}", file=sys.stderr)
 
 
 class Busy(ValueError):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
 from ganforge import command
@@ -20,9 +20,9 @@ class Ranking(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Write down what a resumed sweep goes on with."""
-        words = command.typed_words(config.hydra)
-        if not any(word.startswith("resume=") for word in words):
-            words.extend(config.hydra.overrides.hydra)
+        typed: Any = OmegaConf.to_container(config.hydra.overrides)  # with the references as they were typed
+        if not any(word.startswith("resume=") for word in typed["task"]):
+            words = [*typed["task"], *typed["hydra"]]
             write_json(Path(config.hydra.sweep.dir) / "sweep.json", {"words": words})
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:

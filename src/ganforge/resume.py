@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import leaves
-from ganforge.command import shown
+from ganforge.command import in_shell, shown
 from ganforge.job import Job, Train, perform
 from ganforge.overrides import conf_folder, refuse_bad_overrides
 from ganforge.references import leads_outside
@@ -22,6 +22,8 @@ from ganforge.words import parse, quoted
 
 LAUNCHING = re.compile(r"hydra/launcher=\w+|hydra\.launcher\.[a-z]\w*=[\w.-]+")
 """The only words to Hydra itself that are taken from a sweep's folder."""
+PLACING = re.compile(r"hydra\.(sweep\.subdir|job\.config\.override_dirname\b.*)=")
+"""The words that say where the jobs of a sweep are: a folder that came from elsewhere could name any place."""
 SWEEP_FILE = "sweep.json"
 
 
@@ -78,16 +80,17 @@ def sweep_words(folder: Path, words: list[str]) -> list[str]:
         safe = [word for word in stored if not is_for_hydra(word) or LAUNCHING.fullmatch(word)]
     except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
         raise ValueError(f"{folder / SWEEP_FILE} does not say how the sweep was started") from error
-    outside = [word for word in safe if leads_outside(word) and word not in words]
-    if outside:
+    outside = [word for word in stored if PLACING.match(word) or (word in safe and leads_outside(word))]
+    untyped = [word for word in outside if word not in words]
+    if untyped:
         raise ValueError(
-            f"{folder / SWEEP_FILE} asks for something outside: if that was you, type {outside[0]!r} again"
+            f"{folder / SWEEP_FILE} asks for something outside: if that was you, type {in_shell(untyped[0])} again"
         )
     new = [word for word in words if word not in stored and not word.startswith(("paths.outputs=", "hydra"))]
     if new:
         raise ValueError(f"a sweep goes on as it was started: leave out {' '.join(new)}")
     launching = [word for word in words if word.startswith("hydra") and word not in safe]
-    elsewhere = [word for word in launching if word.startswith(("hydra.run", "hydra.sweep."))]
+    elsewhere = [word for word in launching if word.startswith(("hydra.run", "hydra.sweep.")) and word not in outside]
     if elsewhere:
         raise ValueError(f"a sweep goes on in its own folder: leave out {' '.join(elsewhere)}")
     return [*safe, *launching, f"hydra.sweep.dir={quoted(folder)}", f"resume={quoted(folder)}"]

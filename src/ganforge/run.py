@@ -13,7 +13,7 @@ from ganforge.artifacts.files import replacing
 from ganforge.artifacts.records import append_line, leaves, read_lines, replace_lines, write_json
 from ganforge.build import Experiment, build
 from ganforge.callbacks.status import Status
-from ganforge.command import rank, shown
+from ganforge.command import in_shell, rank, shown
 from ganforge.faults import Diverged
 from ganforge.job import Job
 from ganforge.ranking import best_evaluation, training_lines
@@ -144,7 +144,7 @@ def show_summary(config: DictConfig, job: Job) -> float | None:
     for name, path in (
         ("samples", f"{where}/samples/"),
         ("weights", f"{where}/generator.safetensors"),
-        ("look", f"tensorboard --logdir {where}"),
+        ("look", f"tensorboard --logdir {in_shell(where)}"),
     ):
         console.print(f"{name:8} {path}", soft_wrap=True)
     return score

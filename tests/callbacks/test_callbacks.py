@@ -181,9 +181,8 @@ def test_processes_that_train_together_stop_at_the_same_round(composed: Compose)
         asked.append((system.images_seen, mine, all))
         return system.images_seen >= 128
 
-    together: Any = SimpleNamespace(
-        world_size=2, should_stop=False, strategy=SimpleNamespace(reduce_boolean_decision=told, launcher=None)
-    )
+    strategy = SimpleNamespace(launcher=None, reduce_boolean_decision=told)
+    together: Any = SimpleNamespace(world_size=2, should_stop=False, strategy=strategy)
     for system.images_seen in (32, 64, 96):
         interruption.on_train_batch_end(together, system)
     system.images_seen = 128

@@ -36,6 +36,19 @@ def test_a_sweep_becomes_a_page_a_chart_and_a_table(make_run: Make, tmp_path: Pa
         image.load()
 
 
+def test_the_page_is_written_where_nobody_reads_the_table(make_run: Make, tmp_path: Path) -> None:  # noqa: F811
+    make_run("run", {1000: 1.0})
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "src" / "compare.py"), "run"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert (process.stderr.read(), process.wait()) == ("", 0)
+    assert (tmp_path / "comparison.html").exists()
+
+
 MISTAKES = {
     "no folder": ([], "the following arguments are required: FOLDER; see python src/compare.py --help"),
     "missing folder": (["nowhere"], "nowhere: no such folder"),

@@ -19,6 +19,8 @@ EXACT = [
     "trainer.precision=64-true", "data.image_size=16", "data.batch_size=32", "images=320", "evaluate_every=160",
     "metrics.images=61", "metrics.extractor.epochs=1", "logger=none",
 ]  # fmt: skip
+FORKED = ["trainer=ddp_cpu", "trainer.strategy=ddp_fork_find_unused_parameters_true"]
+"""Two processes that need not import everything; other tests spawn them."""
 GAMES = {
     "critic turns and gradient penalty": [*TINY["mlp"], "loss=wgan_gp"],
     "accumulation, a lazy penalty": [*TINY["mlp"], "trainer.accumulate_grad_batches=2", "loss.penalties.r1.interval=2"],
@@ -43,7 +45,7 @@ def ranks(folder: Path, *words: str) -> list[dict]:
 @pytest.mark.parametrize("game", [next(iter(GAMES)), *(pytest.param(g, marks=pytest.mark.slow) for g in [*GAMES][1:])])
 def test_two_processes_compute_what_one_does(tmp_path: Path, game: str) -> None:
     (alone,) = ranks(tmp_path / "one", *GAMES[game])
-    zero, one = ranks(tmp_path / "two", *GAMES[game], "trainer=ddp_cpu")
+    zero, one = ranks(tmp_path / "two", *GAMES[game], *FORKED)
     assert len(alone["gradients"]) == len(zero["gradients"]) >= 9
     for turn, (expected, found) in enumerate(zip(alone["gradients"], zero["gradients"], strict=True)):
         assert expected.abs().max() > 0
@@ -115,12 +117,19 @@ def test_when_their_parent_is_killed_while_they_start_all_end(tmp_path: Path, se
     assert errors.splitlines()[0].startswith("warning: trainer.devices=4 processes share ") or (os.cpu_count() or 1) > 3
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a group does that is left alone."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert train(folder, *SMALL, "trainer=ddp_cpu")[0] == 0
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
-def test_a_group_is_saved_at_one_moment_and_goes_on(tmp_path: Path, name: str, code: int) -> None:
+def test_a_group_is_saved_at_one_moment_and_goes_on(whole: Path, tmp_path: Path, name: str, code: int) -> None:
     """Stopped, resumed, and at the end the same as a group that was left alone."""
-    whole, run = tmp_path / "whole", tmp_path / "run"
-    assert train(whole, *SMALL, "trainer=ddp_cpu")[0] == 0
+    run = tmp_path / "run"
     process = start(run, *SMALL, "trainer=ddp_cpu")
     wait_for((run / "samples" / "000000000.png").exists, process)
     process.send_signal(signal.Signals[name])

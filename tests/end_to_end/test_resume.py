@@ -183,7 +183,7 @@ def test_latest_is_the_run_that_was_written_to_last(stopped: Path, tmp_path: Pat
     for name in ("old", "new"):
         shutil.copytree(stopped, home / name)
         time.sleep(0.02)
-        (home / name / "status.json").write_text('{"state": "finished"}')
+        (home / name / "status.json").write_text('{"state": "finished", "images_seen": 6400}')
     code, output, _ = train(tmp_path / "run", "resume=latest")
     assert (code, output.split()[0]) == (0, "outputs/train/new")
 

@@ -49,7 +49,7 @@ def search_in(folder: Path, plan: Plan) -> None:
             with closing(Search(folder, plan, conf_folder().parent / "src" / "train.py")) as search:
                 search.run()
         except SystemExit as end:
-            print(f"stopped; go on with: python src/search.py resume={command.shown(folder)}", file=sys.stderr)
+            print(f"stopped; go on with: python src/search.py {command.resume_word(folder)}", file=sys.stderr)
             command.exit_code = int(str(end.code))
             return
         report(folder, plan, search.space, search.study)
