@@ -14,7 +14,7 @@ from ganforge.build import build
 from ganforge.data.arrays import Arrays
 from ganforge.networks.dcgan import Generator
 from ganforge.systems.gan import GANModule
-from ganforge.trust import refuse_untrusted_targets
+from ganforge.trust import refuse_untrusted_targets, targets
 
 from .conftest import TINY
 
@@ -190,3 +190,9 @@ def test_compiling_without_a_compiler_is_refused(composed: Compose, monkeypatch:
     monkeypatch.setattr("ganforge.build.shutil.which", lambda name: None)
     with pytest.raises(ValueError, match=r"needs a C\+\+ compiler"):
         build(composed(*TINY["mlp"], "trainer.compile=true"))
+
+
+def test_every_target_is_found_where_it_is_written() -> None:
+    """Not where it is referred to; a value that is missing is left to its reader."""
+    config = OmegaConf.create({"_target_": "x", "a": "???", "b": "${c}", "c": [{"d": {"_target_": "y"}}]})
+    assert [path for path, _ in targets(config)] == ["", "c.0.d"]

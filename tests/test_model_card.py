@@ -124,6 +124,7 @@ def test_differences_are_in_the_card_and_snippets_are_of_the_files_that_are_ther
 
 def test_snippets_of_a_conditional_generator_choose_classes() -> None:
     card = model_card(generator(classes=10), FILES)
+    assert "import torch\nfrom ganforge.pretrained import from_pretrained" in card
     assert "labels=torch.arange(16) % 10" in card
     assert 'inputs["label"] = numpy.arange(16) % 10' in card
     assert rows(card)["classes"] == ["10, chosen by labels (B,) from 0"]

@@ -72,9 +72,10 @@ def test_a_sweep_is_composed_once_for_each_choice_of_groups(
     assert len(composed) == times
 
 
-def test_each_folder_for_outputs_of_a_sweep_is_looked_at() -> None:
-    with pytest.raises(ValueError, match=r"paths.outputs=None should be a folder"):
-        refuse_bad_overrides(["seed=1,2", "paths.outputs=a,null"], True, "train")
+@pytest.mark.parametrize(("word", "read"), [("null", "None"), ("' '", " ")])
+def test_each_folder_for_outputs_of_a_sweep_is_looked_at(word: str, read: str) -> None:
+    with pytest.raises(ValueError, match=rf"paths.outputs={read} should be a folder"):
+        refuse_bad_overrides(["seed=1,2", f"paths.outputs=a,{word}"], True, "train")
 
 
 def test_suggestion_is_near_in_its_last_part() -> None:

@@ -158,6 +158,7 @@ def test_scatter_has_y_upwards() -> None:
     row, column = picture[0].nonzero()[0].tolist()
     assert row < 30
     assert abs(column - 128) <= 1
+    assert scatter(torch.tensor([[-9.0, -9.0], [9.0, 9.0]]))[0].nonzero().tolist() == [[0, 255], [255, 0]]
 
 
 def test_caption_adds_a_line_and_png_keeps_pixels(tmp_path: Path) -> None:

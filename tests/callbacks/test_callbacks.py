@@ -215,10 +215,20 @@ def test_a_resumed_run_first_does_what_was_due_when_it_stopped(composed: Compose
     torch.save(checkpoint, tmp_path / "killed.ckpt")
     for file in (*folder.glob("samples/*"), folder / "checkpoints" / "last.ckpt"):
         file.unlink()
-    resumed = experiment(composed, "images=64", "evaluate_every=32")
-    resumed.fit(tmp_path / "killed.ckpt")
-    assert [file.name for file in folder.glob("samples/*")] == ["000000064.png"]
-    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["images_seen"] == 64
+    experiment(composed, "images=72", "evaluate_every=32").fit(tmp_path / "killed.ckpt")
+    assert sorted(file.name for file in folder.glob("samples/*")) == ["000000064.png", "000000072.png"]
+    assert torch.load(folder / "checkpoints" / "previous.ckpt", weights_only=True)["images_seen"] == 64
+
+
+def test_a_resumed_run_knows_its_best(composed: Compose, tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "checkpoints"
+    for images, judged in ((128, [1.0, 2.0]), (192, [1.5])):
+        run = experiment(composed, f"images={images}", "evaluate_every=64")
+        (checkpoints,) = [c for c in run.trainer.callbacks if type(c).__name__ == "Checkpoints"]
+        checkpoints.monitor = "fid"
+        run.trainer.callbacks.insert(0, Judge(64, judged))
+        run.fit(folder / "last.ckpt" if images > 128 else None)
+        assert torch.load(folder / "best.ckpt", weights_only=True)["images_seen"] == 64
 
 
 def test_a_best_checkpoint_that_was_not_copied_in_time_is_copied_by_the_resumed_run(

@@ -305,6 +305,7 @@ def test_mnist_files_already_there_are_read_without_network(small_mnist: Path, o
     data = mnist(small_mnist)
     assert data.train_split.images.shape == (30, 1, 28, 28)
     assert data.held_out_split.labels.tolist() == list(range(10))
+    assert data.split_name == "test split of mnist"
 
 
 def test_corrupt_mnist_file_is_named_with_both_checksums(small_mnist: Path, offline: None) -> None:
