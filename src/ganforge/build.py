@@ -28,7 +28,7 @@ from ganforge.faults import unwrapped
 from ganforge.interfaces import Batch
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.references import refuse_endless_references, resolved
-from ganforge.signals import start_sheltered
+from ganforge.signals import start_ignoring_signals
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.trust import refuse_untrusted_targets
 
@@ -62,7 +62,7 @@ class Experiment:
     def fit(self, checkpoint: Path | None = None) -> None:
         """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""
         if isinstance(self.trainer.strategy.launcher, _MultiProcessingLauncher):
-            start_sheltered(resource_tracker.ensure_running)
+            start_ignoring_signals(resource_tracker.ensure_running)
         try:
             self.trainer.fit(self.system, datamodule=self.data, ckpt_path=checkpoint, weights_only=True)
         except Exception as error:

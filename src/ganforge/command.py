@@ -111,7 +111,7 @@ def importing() -> Iterator[None]:
     Nothing that a module defines becomes garbage: looking for some meanwhile would take a fifth of the time, and the
     collector need never look there again.
     """
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks of a home folder that cannot be written to
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where the home folder cannot be written to
     if "torch" in sys.modules:
         yield
         return

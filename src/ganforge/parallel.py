@@ -21,7 +21,7 @@ class ParallelSweep(Callback):
         if "joblib" in config.hydra.launcher._target_:
             from joblib.externals.loky.backend import resource_tracker as loky
 
-            signals.start_sheltered(resource_tracker.ensure_running, loky.ensure_running)
+            signals.start_ignoring_signals(resource_tracker.ensure_running, loky.ensure_running)
             signals.pass_on_to_workers()
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:

@@ -62,7 +62,7 @@ def leave_terminals(hung_up: bool) -> None:
 
 
 def end_at_once() -> None:
-    """As if killed, and the group with it; of a group only the parent speaks."""
+    """As if killed, and the group with it; of a group only the parent prints a message."""
     for process in group():
         process.kill()
     if sys.stdout is not None and sys.stdout.isatty():
@@ -85,7 +85,7 @@ def group() -> Iterable[Any]:
 
 
 def is_worker() -> bool:
-    """Whether this is a process of a parallel sweep, or of a group: its parent speaks for it."""
+    """Whether this is a process of a parallel sweep, or of a group: its parent prints what is to be said."""
     process = sys.modules.get("multiprocessing.process")
     return getattr(process, "parent_process", lambda: None)() is not None
 
@@ -128,7 +128,7 @@ def ask(processes: Iterable[Any]) -> None:
             process.terminate()
 
 
-def start_sheltered(*starts: Callable[[], None]) -> None:
+def start_ignoring_signals(*starts: Callable[[], None]) -> None:
     """Start processes that no signal ends.
 
     So must those be in which multiprocessing and loky keep their books: they ignore SIGINT and SIGTERM themselves, but
@@ -145,7 +145,7 @@ def pass_on_to_workers() -> None:
     """Signals end the workers of a parallel sweep in their jobs, and nowhere else.
 
     From now on processes start with signals blocked until a job unblocks them: a launcher that loses an idle worker
-    would kill the busy ones. This process hears signals in a thread of its own, which asks each worker once.
+    would kill the busy ones. This process receives signals and asks each worker once, in a thread of its own.
     """
     if hasattr(signal, "pthread_sigmask"):
         threading.Thread(target=ask_workers, daemon=True).start()

@@ -80,6 +80,7 @@ def test_a_run_whose_terminal_is_closed_saves(tmp_path: Path, trainer: str) -> N
     words += [f"hydra.run.dir={run}", f"paths.outputs={tmp_path}/outputs"]
     number, terminal = pty.fork()
     if number == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup pytest` has it ignored
         os.execv(sys.executable, [sys.executable, script, *words])
     deadline = time.monotonic() + 300
     os.set_blocking(terminal, False)

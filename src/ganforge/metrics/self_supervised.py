@@ -1,8 +1,8 @@
 """What an image is, and which way up: scores that need neither labels nor a download.
 
 Every image in every quarter turn is a class of its own (Dosovitskiy et al. 2014): of two views of each in a batch, the
-network must find which belong together, and it must tell the turn (Gidaris et al. 2018). Views differ in geometry only,
-because scores overlook whatever the network has learned to overlook, such as brightness.
+network must find which belong together, and it must predict the turn (Gidaris et al. 2018). Views differ in geometry
+only, because scores overlook whatever the network has learned to overlook, such as brightness.
 """
 
 import math
