@@ -188,9 +188,10 @@ def test_hostile_inception_weights_execute_nothing(tmp_path: Path, monkeypatch: 
     torch.save({"conv": Evil()}, path)
     with pytest.raises(ValueError, match=r"evil\.pth is not a file of Inception weights"):
         InceptionExtractor(str(path)).prepare(stripes(4), stripes(4), Cache(tmp_path))
-    path.write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(ValueError, match="not a file of Inception weights"):
-        InceptionExtractor(str(path)).prepare(stripes(4), stripes(4), Cache(tmp_path))
+    for content in (pickle.dumps(Evil()), b""):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="not a file of Inception weights"):
+            InceptionExtractor(str(path)).prepare(stripes(4), stripes(4), Cache(tmp_path))
     assert not (tmp_path / "executed").exists()
 
 

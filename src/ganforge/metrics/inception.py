@@ -95,5 +95,5 @@ def safely_loaded(path: Path) -> FeatureExtractorInceptionV3:
         AttributeError,
         TypeError,
     ) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or repr(error)).splitlines()[0]
         raise ValueError(f"{path} is not a file of Inception weights: {reason}") from error
