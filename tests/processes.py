@@ -5,6 +5,7 @@ a server that imports them once, then forks a child for each command. The child 
 session of its own, with signals, environment and folder as for a fresh process.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -16,13 +17,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED = (
@@ -113,8 +116,8 @@ def server() -> socket.socket:
     return ours
 
 
-def serve() -> Any:
-    """Fork a child for each request, and tell who waits for it how it ended; returns in the child, as the command."""
+def serve() -> None:
+    """Fork a child for each request, and tell who waits for it how it ended."""
     sys.path.insert(0, str(ROOT / "src"))
     for name in IMPORTED:
         import_module(name)
@@ -133,7 +136,7 @@ def serve() -> Any:
         if requests in ready:
             byte, files, _, _ = socket.recv_fds(requests, 1, 4)
             if not byte:
-                return None
+                return
             request, output, errors, ended = files
             child = os.fork()
             if child == 0:
@@ -144,7 +147,7 @@ def serve() -> Any:
                     os.close(file)
                 for file in (requests.detach(), woken, wake, ended, *waiting.values()):
                     os.close(file)
-                return become(script, words, cwd, environment, limits)
+                become(script, words, cwd, environment, limits)
             requests.send(child.to_bytes(8, "little"))
             waiting[child] = ended
             for file in (request, output, errors):
@@ -160,7 +163,7 @@ def tell_the_end(waiting: dict[int, int]) -> None:
             os.close(ended)
 
 
-def become(script: str, words: list[str], cwd: str, environment: dict[str, str], limits: dict[str, int]) -> Any:
+def become(script: str, words: list[str], cwd: str, environment: dict[str, str], limits: dict[str, int]) -> NoReturn:
     os.setsid()
     os.chdir(cwd)
     os.environ.clear()
@@ -173,13 +176,25 @@ def become(script: str, words: list[str], cwd: str, environment: dict[str, str],
     signal.setitimer(signal.ITIMER_REAL, seconds)
     for name, limit in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
-    is_file = script.endswith(".py")
     sys.argv = [script, *words]
-    sys.path[0] = str(Path(script).parent) if is_file else cwd
-    if is_file:
-        runpy.run_path(script, run_name="__main__")
-    else:
-        runpy.run_module(script, run_name="__main__", alter_sys=True)
+    code: Any = 0
+    try:
+        if script.endswith(".py"):
+            sys.path[0] = str(Path(script).parent)
+            runpy.run_path(script, run_name="__main__")
+        else:
+            sys.path[0] = cwd
+            runpy.run_module(script, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code or 0)  # to take all modules down one by one would take longer than most commands
 
 
 if __name__ == "__main__":

@@ -66,6 +66,8 @@ def resumed(config: DictConfig, words: list[str]) -> tuple[Path, Plan]:
     try:
         plan = Plan(**json.loads((folder / FILE).read_text(encoding="utf-8")))
         plan.settings = {name: plan.settings[name] for name in (*LEAST, "pruner")}
+        if not all(isinstance(word, str) for word in [*plan.words, *plan.default_space]):
+            raise TypeError("its words are no texts")
         space_of(plan.words, plan.default_space)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise ValueError(f"{folder / FILE} is not the plan of a search: {error}") from error
