@@ -363,10 +363,13 @@ def test_pictures_stand_beside_runs_and_other_pictures_where_the_measurement_is_
         (["fakes={pictures}", "data=digits", "metrics=classifier", "data.path=x"], "data has no argument 'path'"),
         (["fakes={pictures}", "run={run}", "data=digits"], "a run has data of its own: leave data= out"),
         (["fakes={pictures}", "run={run}", "images=61"], "has 60 pictures, fewer than images=61"),
-        (["fakes={pictures}", "run={run}", "images=9"], "has 60 pictures, and scores need at least 10"),
+        (["fakes={pictures}", "run={run}", "images=9"], "images=9, and scores need at least 10"),
         (["fakes={pictures}.npz", "data=folder", "data.path={pictures}", "metrics=classifier"], "pictures has none"),
         (["fakes={pictures}", "run={run}", "weights=live"], "weights= are a run's, and fakes= have none"),
         (["run={run}", "output=x"], "output= is for fakes="),
+        (["fakes={pictures}", "run={run}", "output={pictures}.npz"], "should be a file whose name ends in .jsonl"),
+        (["fakes={pictures}", "run={run}", "output={run}/metrics.jsonl"], "has the scores of a run: name another file"),
+        (["fakes={run}", "run={run}"], "has the scores of a run: name another file"),
     ],
 )
 def test_fakes_that_make_no_sense_are_refused(run: Path, pictures: Path, words: list[str], message: str) -> None:
@@ -376,6 +379,27 @@ def test_fakes_that_make_no_sense_are_refused(run: Path, pictures: Path, words: 
         rescore(requested(config), config)
     assert len(str(caught.value).splitlines()) == 1
     assert sorted(run.parent.rglob("*")) == before
+
+
+def test_fakes_of_the_same_name_have_columns_of_their_own(
+    run: Path, pictures: Path, capsys: pytest.CaptureFixture
+) -> None:
+    one, other = (shutil.copytree(pictures, run.parent / name / "images") for name in ("one", "other"))
+    save_png(other / "000.png", torch.full((1, 16, 16), 255, dtype=torch.uint8))
+    scores = score(other, *CONDITIONS)["scores"]
+    better = score(one, *CONDITIONS, f"against={other}")["scores"]
+    printed = capsys.readouterr().out
+    assert re.search(r"┃ +one/images ┃ +other/images ┃", printed)
+    fid = [f"{values['fid_classifier']:.4g}" for values in (better, scores)]
+    assert fid[0] != fid[1]
+    assert re.search(rf"fid_classifier +│ +{fid[0]} │ +{fid[1]} │", printed)
+
+
+def test_a_grid_beside_the_fakes_is_no_fake(run: Path, pictures: Path) -> None:
+    fakes = shutil.copytree(pictures, run.parent / "drawn" / "images").parent
+    shutil.copy(fakes / "images" / "000.png", fakes / "grid.png")
+    with pytest.raises(ValueError, match=r"grid\.png lies beside folders .* such as fakes=.*drawn.images$"):
+        score(fakes, *CONDITIONS)
 
 
 def test_pictures_of_other_channels_and_points_are_refused(tmp_path: Path) -> None:

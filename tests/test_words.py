@@ -33,6 +33,7 @@ PATHS = {
     "data.path=C:\\photos": "C:\\photos",
     "data.path='a,b'": "a,b",
     "data.path=${paths.data}/x": "${paths.data}/x",
+    "fakes=~/photos": f"{HOME}/photos",
     "data.path=null": None,
     "images=2024": 2024,
 }

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganforge.artifacts.evaluations import ORIGIN
 from ganforge.data.arrays import read_archive
-from ganforge.data.folder import pictures, read_pictures
+from ganforge.data.folder import beside_folders, pictures, read_pictures
 from ganforge.data.module import resized
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.randomness import derived_generator
@@ -29,14 +29,14 @@ class Fakes:
         if not path.exists():
             raise ValueError(f"fakes={path}: no such folder or .npz file")
         self.name = path.resolve().name
-        self.items: list[Path] | np.ndarray = pictures(path) if path.is_dir() else read_archive(path)[0]
+        self.items: list[Path] | np.ndarray = drawn_pictures(path) if path.is_dir() else read_archive(path)[0]
         there = len(self.items)
         self.count = there if count is None else count
-        if not FEWEST <= self.count <= there:
-            fewest = (
-                f"and scores need at least {FEWEST}" if self.count < FEWEST else f"fewer than images={self.count:,}"
-            )
-            raise ValueError(f"fakes={path} has {there:,} pictures, {fewest}")
+        if self.count > there:
+            raise ValueError(f"fakes={path} has {there:,} pictures, fewer than images={self.count:,}")
+        if self.count < FEWEST:
+            few = f"fakes={path} has {there:,} pictures" if count is None else f"images={count:,}"
+            raise ValueError(f"{few}, and scores need at least {FEWEST}")
         order = torch.randperm(there, generator=derived_generator("fakes", seed))
         self.chosen = order[: self.count].sort().values
         self.digests: list[str] = []
@@ -60,3 +60,19 @@ class Fakes:
         """The stamp of scores of all blocks, from that of ganforge's own fakes, which says how these were drawn."""
         others = {entry: value for entry, value in measured.items() if entry not in ORIGIN}
         return others | {"fakes": f"{self.name}:{fingerprint(*self.digests)}"}
+
+
+def drawn_pictures(folder: Path) -> list[Path]:
+    """Every picture below `folder`.
+
+    ValueError where some lie beside folders of others, as the grids of generate.py beside its `images`.
+    """
+    files = pictures(folder)
+    beside = beside_folders(files, folder)
+    if beside:
+        others = sorted({file.relative_to(folder).parts[0] for file in files if file.parent != folder})
+        raise ValueError(
+            f"fakes={folder}: {beside[0]} lies beside folders of pictures; "
+            f"name one that has nothing but fakes, such as fakes={folder / others[0]}"
+        )
+    return files

@@ -14,12 +14,12 @@ from rich.progress import track
 from torch import Tensor
 
 from ganforge.arguments import fits, parameters, refuse_wrong_arguments, spelled
-from ganforge.artifacts.evaluations import comparable
+from ganforge.artifacts.evaluations import comparable, short_names
 from ganforge.artifacts.images import is_points
 from ganforge.artifacts.records import append_line
 from ganforge.build import OURS, create, has_scores, load, refuse_foreign_metrics, refuse_missing_labels
 from ganforge.command import shown
-from ganforge.comparison.runs import Evaluation, printable, read_evaluations
+from ganforge.comparison.runs import Evaluation, belongs_to_run, printable, read_evaluations
 from ganforge.data.module import InMemoryData
 from ganforge.evaluation import BLOCK, Evaluator
 from ganforge.fakes import Fakes
@@ -66,9 +66,21 @@ def requested(config: DictConfig) -> Request:
     request = Request(**{key: config[key] for key in hints} | paths)
     if request.fakes is None and request.output is not None:
         raise ValueError("output= is for fakes=: the scores of a run are added to its own metrics.jsonl")
+    if request.fakes is not None:
+        refuse_other_records(request.output or records_of(request.fakes))
     if request.fakes is not None and request.weights is not None:
         raise ValueError("weights= are a run's, and fakes= have none: leave it out")
     return request
+
+
+def refuse_other_records(records: Path) -> None:
+    """ValueError where scores of fakes would change a file that is not for them."""
+    if records.suffix != ".jsonl" or records.is_dir():
+        raise ValueError(
+            f"output={records} should be a file whose name ends in .jsonl: scores are added to it as lines"
+        )
+    if belongs_to_run(records):
+        raise ValueError(f"{records} has the scores of a run: name another file with output=, such as fakes.jsonl")
 
 
 def rescore(request: Request, config: DictConfig) -> None:
@@ -93,7 +105,8 @@ def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     evaluator, console = prepared(run, request, data, device)
     stamp = printable(evaluator.stamp)
     beside, unequal = while_training(folder, weights.images_seen, stamp)
-    beside |= rival(request.against, others, stamp, request, run.metrics)
+    names = short_names([] if request.against is None else [request.against])
+    beside |= rival(request.against, others, stamp, request, run.metrics, names)
     fakes = evaluator.features(watched(evaluator.fakes(system), evaluator.images, console))
     record = evaluator.record(weights.images_seen, evaluator.score(fakes))
     console.print(score_table(record, {f"now, {weights.images_seen:,}": record["scores"]} | beside))
@@ -113,15 +126,16 @@ def score_fakes(request: Request, path: Path, config: DictConfig) -> None:
         raise ValueError(f"fakes= are pictures, and {data.name} has points")
     evaluator, console = prepared(conditions, request, data, device)
     stamp = printable(fakes.stamp(evaluator.stamp))
-    beside = rival(request.against, others, stamp, request, conditions.metrics)
+    names = short_names(subject for subject in (path, request.run, request.against) if subject is not None)
+    beside = rival(request.against, others, stamp, request, conditions.metrics, names)
     own = [] if request.run is None else list(read_evaluations(records_of(request.run)))
     equal = [one for one in own if comparable(one.stamp, stamp)]
-    beside |= rival(request.run, equal, stamp, request, conditions.metrics)
+    beside |= rival(request.run, equal, stamp, request, conditions.metrics, names)
     unequal = [] if equal or not own else nearest(own, stamp, "there")
     blocks = watched((block.to(device) for block in fakes.blocks(shape)), fakes.count, console)
     scores = evaluator.score(evaluator.features(blocks))
     record = evaluator.record(0, scores) | {"stamp": fakes.stamp(evaluator.stamp)}
-    console.print(score_table(record, {fakes.name: scores} | beside))
+    console.print(score_table(record, {names[path]: scores} | beside))
     add(record, request.output or records_of(path), "the run's own", unequal, console)
 
 
@@ -133,14 +147,19 @@ def prepared(run: DictConfig, request: Request, data: InMemoryData, device: torc
 
 
 def rival(
-    folder: Path | None, evaluations: list[Evaluation], stamp: dict[str, Any], request: Request, metrics: DictConfig
+    folder: Path | None,
+    evaluations: list[Evaluation],
+    stamp: dict[str, Any],
+    request: Request,
+    metrics: DictConfig,
+    names: Mapping[Path, str],
 ) -> dict[str, dict[str, float]]:
     """A column of scores that may stand beside those with `stamp`; ValueError where there are only others."""
     if folder is None or not evaluations:
         return {}
     equal = comparable_to(evaluations, stamp, folder)
     chosen = last(equal) if request.checkpoint == "last" else best(equal, metrics.monitor, metrics.mode)
-    return {heading(folder.resolve().name, chosen): chosen.scores}
+    return {heading(names[folder], chosen): chosen.scores}
 
 
 def add(record: dict[str, Any], records: Path, whose: str, unequal: list[str], console: Console) -> None:

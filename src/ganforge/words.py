@@ -9,8 +9,8 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString, Swee
 from hydra.errors import HydraException
 
 PATHS = frozenset(
-    {"against", "cache", "dir", "folder", "output", "outputs", "path", "project", "resume", "root", "run", "save_dir"}
-    | {"weights"}
+    {"against", "cache", "dir", "fakes", "folder", "output", "outputs", "path", "project", "resume", "root", "run"}
+    | {"save_dir", "weights"}
 )
 """Last parts of keys whose values are paths; so are all keys below `paths`."""
 PIECE = re.compile(r"""\\.|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|.""", re.DOTALL)

@@ -1,11 +1,12 @@
 """Which evaluation is the best, and which may stand side by side."""
 
 from math import inf, isnan, nan
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ganforge.artifacts.evaluations import best, comparable, order
+from ganforge.artifacts.evaluations import best, comparable, order, short_names
 
 OURS = {"extractor": "inception:1", "data": "digits:2", "fake_images": 100, "weights": "ema", "seed": 0}
 THEIRS = {"extractor": "inception:1", "data": "digits:2", "fake_images": 100, "fakes": "folder:3"}
@@ -40,3 +41,11 @@ def test_fakes_of_another_tool_stand_beside_ours_where_the_measurement_is_equal(
     one: dict[str, Any], other: dict[str, Any], expected: bool
 ) -> None:
     assert comparable(one, other) is comparable(other, one) is expected
+
+
+def test_short_names_tell_paths_apart() -> None:
+    one, other, run = Path("one/images"), Path("other/images"), Path("run")
+    assert short_names([one, run]) == {one: "images", run: "run"}
+    assert short_names([one, other]) == {one: "one/images", other: "other/images"}
+    assert short_names([run, run]) == {run: "run"}
+    assert short_names([]) == {}

@@ -1,6 +1,7 @@
 """What may be compared, and the statistics of it."""
 
 import json
+import shutil
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +139,10 @@ def test_fakes_of_another_tool_stand_beside_runs_that_were_measured_in_the_same_
     assert unplaced(fakes, parts) == ["others"]
     with pytest.raises(ValueError, match="there are fakes and no run"):
         find_runs([tmp_path / "theirs"])
+    namesake = tmp_path / "more" / "theirs"
+    namesake.mkdir(parents=True)
+    shutil.copy(tmp_path / "theirs" / "metrics.jsonl", namesake)
+    assert set(find_fakes([tmp_path])) == {f"{tmp_path.name}/theirs", "more/theirs", f"{tmp_path.name}/others"}
 
 
 def test_a_damaged_run_is_set_aside_and_the_others_are_compared(make_run: Make, tmp_path: Path) -> None:

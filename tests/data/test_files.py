@@ -77,7 +77,8 @@ BAD_ARRAYS = {
     "two channels": ({"images": pixels(4, 8, 8, 2)}, "must be uint8"),
     "oblong": ({"images": pixels(4, 8, 9)}, "need data.image_size="),
     "few labels": ({"images": pixels(4, 8, 8), "labels": np.zeros(3, int)}, "one integer"),
-    "negative labels": ({"images": pixels(4, 8, 8), "labels": np.full(4, -1)}, "one integer"),
+    "negative labels": ({"images": pixels(4, 8, 8), "labels": np.full(4, -1)}, r"not int64 \(4,\) from -1 to -1"),
+    "four channels": ({"images": pixels(4, 8, 8, 4)}, r"not uint8 \(4, 8, 8, 4\)$"),
     "objects": ({"images": np.array([{}, 1], dtype=object)}, "cannot be read"),
 }
 

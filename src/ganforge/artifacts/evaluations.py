@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from math import isnan
+from pathlib import Path
 from typing import Any, TypeVar
 
 RECORDS = "metrics.jsonl"
@@ -34,3 +35,13 @@ def decisive(stamp: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
     if "fakes" in stamp or "fakes" in beside:
         return {name: entry for name, entry in stamp.items() if name not in ORIGIN}
     return stamp
+
+
+def short_names(subjects: Iterable[Path]) -> dict[Path, str]:
+    """As many of the last parts of each path as tell all of them apart: generate.py calls every folder `images`."""
+    whole = {subject: subject.resolve().parts for subject in subjects}
+    for length in range(1, max(map(len, whole.values()), default=1) + 1):
+        names = {subject: "/".join(parts[-length:]) for subject, parts in whole.items()}
+        if len(set(names.values())) == len(set(whole.values())):
+            break
+    return names

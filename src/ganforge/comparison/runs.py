@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganforge.artifacts.evaluations import RECORDS, best
+from ganforge.artifacts.evaluations import RECORDS, best, short_names
 from ganforge.artifacts.files import refuse_links
 from ganforge.artifacts.records import leaves, read_lines, read_yaml
 
@@ -97,18 +97,25 @@ def read_run_or_why_not(folder: Path, name: str) -> Run:
 
 
 def find_fakes(folders: list[Path]) -> dict[str, list[Evaluation]]:
-    """The scores that `evaluate.py fakes=` has left in or below `folders`, by the names of the fakes."""
-    found: dict[str, list[Evaluation]] = {}
+    """The scores that `evaluate.py fakes=` has left in or below `folders`, by short names of the fakes."""
+    found: dict[Path, list[Evaluation]] = {}
     for records in sorted({path.resolve() for folder in folders for path in fakes_records(folder)}):
         for evaluation in read_evaluations(records):
             if "fakes" in evaluation.stamp:
-                found.setdefault(str(evaluation.stamp["fakes"]).rpartition(":")[0], []).append(evaluation)
-    return found
+                name = str(evaluation.stamp["fakes"]).rpartition(":")[0]
+                subject = records.parent if records.parent.name == name else records.parent / name
+                found.setdefault(subject, []).append(evaluation)
+    names = short_names(found)
+    return {printable(names[subject]): evaluations for subject, evaluations in found.items()}
 
 
 def fakes_records(folder: Path) -> list[Path]:
     """Records that belong to no run."""
-    return [path for path in folder.rglob(f"*{RECORDS}") if not (path.parent / "status.json").exists()]
+    return [path for path in folder.rglob(f"*{RECORDS}") if not belongs_to_run(path)]
+
+
+def belongs_to_run(records: Path) -> bool:
+    return records.name == RECORDS and (records.parent / "status.json").exists()
 
 
 def counting_order(path: Path) -> list[tuple[int, str]]:

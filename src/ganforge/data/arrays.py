@@ -81,8 +81,9 @@ def checked_images(images: np.ndarray, path: Path) -> np.ndarray:
 
 def conversion(images: np.ndarray) -> str:
     """The NumPy that makes of other images what is expected, as the end of a sentence."""
-    first = images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] not in (1, 3)
-    if images.dtype.kind not in "fiu" or images.size == 0 or not (first or images.ndim in (3, 4)):
+    last = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
+    first = images.ndim == 4 and images.shape[1] in (1, 3) and not last
+    if images.dtype.kind not in "fiu" or images.size == 0 or not (first or last):
         return ""
     if images.dtype.kind == "f":
         ranges = {
@@ -108,10 +109,13 @@ def checked_labels(labels: np.ndarray, count: int, path: Path) -> np.ndarray:
         or column.dtype.kind not in "iu"
         or not 0 <= column.min() <= column.max() < MOST_CLASSES
     ):
-        one_hot = "; labels.argmax(1) makes them so of a column for each class" if labels.ndim == 2 else ""
+        if column.shape == (count,) and column.dtype.kind in "iu":
+            found = f" from {column.min()} to {column.max()}"
+        else:
+            found = "; labels.argmax(1) makes them so of a column for each class" if labels.ndim == 2 else ""
         raise ValueError(
             f"{path}: `labels` must be one integer from 0 to {MOST_CLASSES - 1:,} for each of the {count} images, "
-            f"not {labels.dtype} {labels.shape}{one_hot}"
+            f"not {labels.dtype} {labels.shape}{found}"
         )
     absent = np.setdiff1d(np.arange(column.max() + 1), column)
     if len(absent):

@@ -35,6 +35,12 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not hidden
 
 
+def beside_folders(files: Iterable[Path], folder: Path) -> list[Path]:
+    """Those directly in `folder`, sorted, where others are in its sub-folders."""
+    direct = sorted(file for file in files if file.parent == folder)
+    return [] if all(file.parent == folder for file in files) else direct
+
+
 def read_pictures(files: Iterable[Path], shape: tuple[int, ...]) -> Iterator[torch.Tensor]:
     """The centre of each as (C, H, W) uint8, in this order."""
     with ThreadPoolExecutor() as pool:
@@ -83,11 +89,12 @@ class Folder(InMemoryData):
             return np.memmap(file, np.uint8, "w+", shape=shape)
 
     def _labels(self, files: list[Path]) -> torch.Tensor | None:
-        folders = [file.relative_to(self.path).parts[0] for file in files]
-        beside = [file for file in files if file.parent == self.path]
-        if beside:
-            if len(beside) < len(files):
-                self.why_unlabelled = f" because {min(beside)} lies beside the class folders"
+        if all(file.parent == self.path for file in files):
             return None
+        beside = beside_folders(files, self.path)
+        if beside:
+            self.why_unlabelled = f" because {beside[0]} lies beside the class folders"
+            return None
+        folders = [file.relative_to(self.path).parts[0] for file in files]
         classes = sorted(set(folders))
         return torch.tensor([classes.index(folder) for folder in folders])

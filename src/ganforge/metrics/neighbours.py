@@ -25,7 +25,10 @@ def rims(x: Tensor) -> Tensor:
 def radii(x: Tensor, k: int) -> Tensor:
     """The squared distance (N,) from each point to its k-th nearest other point."""
     if not 1 <= k < len(x):
-        raise ValueError(f"k={k} should be the number of a neighbour: 1 to {len(x) - 1} among {len(x)} images")
+        raise ValueError(
+            f"k={k} should be the number of a neighbour: 1 to {len(x) - 1} among {len(x)} images "
+            "(data.held_out= and metrics.images= say how many are scored)"
+        )
     nearest = torch.full((len(x), k), torch.inf, dtype=torch.float64, device=x.device)
     for tile in pairs_within(x):
         distances = squared_distances(tile.x, tile.y)
