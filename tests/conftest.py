@@ -13,6 +13,8 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from ganforge import signals
+
 from .processes import ROOT, born
 
 os.environ.setdefault("PROJECT_ROOT", str(ROOT))
@@ -32,6 +34,12 @@ def one_thread() -> None:
 @pytest.fixture(autouse=True)
 def fixed_seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_signal_received() -> None:
+    """What another test has sent to this process."""
+    signals.received.clear()
 
 
 @pytest.fixture

@@ -44,6 +44,8 @@ def test_run_that_is_being_trained_is_scored_and_loses_nothing(command: Command,
     wait_for((run / "checkpoints" / "best.ckpt").exists, process)
     result = command("run=run", "images=50", script="evaluate")
     assert (result.returncode, result.stderr) == (0, "")
+    count = len(records(run))
+    wait_for(lambda: len(records(run)) > count, process)
     os.kill(process.pid, signal.SIGTERM)
     assert finish(process)[0] == 128 + signal.SIGTERM
     lines = records(run)
