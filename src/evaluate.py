@@ -36,6 +36,7 @@ All keys and their values: python src/evaluate.py --cfg job
 from ganforge.start import documentation  # first of all, and before what takes time
 
 import sys
+from functools import partial
 
 import hydra
 from omegaconf import DictConfig
@@ -56,4 +57,4 @@ def entry(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "evaluate", documentation(__file__)))
+    sys.exit(main(entry, "evaluate", partial(documentation, __file__)))

@@ -29,6 +29,7 @@ and compared with the source: a difference above 1e-4 is an error.
 from ganforge.start import documentation  # first of all, and before what takes time
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -60,4 +61,4 @@ def entry(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "export", documentation(__file__)))
+    sys.exit(main(entry, "export", partial(documentation, __file__)))

@@ -27,6 +27,7 @@ All keys and their values: python src/generate.py --cfg job
 from ganforge.start import documentation  # first of all, and before what takes time
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -50,4 +51,4 @@ def entry(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "generate", documentation(__file__)))
+    sys.exit(main(entry, "generate", partial(documentation, __file__)))

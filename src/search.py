@@ -72,4 +72,4 @@ if __name__ == "__main__":
         sys.exit(complain(ValueError("a search chooses between values without -m: leave it out")))
     training_words = [word for word in arguments if is_for_training(word)]
     sys.argv[1:] = [word for word in arguments if word not in training_words or word.startswith("paths.")]
-    sys.exit(main(entry, "search", documentation(__file__)))
+    sys.exit(main(entry, "search", partial(documentation, __file__)))

@@ -42,6 +42,7 @@ Hydra's own flags: python src/train.py --hydra-help
 from ganforge.start import documentation  # first of all, and before what takes time
 
 import sys
+from functools import partial
 
 import hydra
 from omegaconf import DictConfig
@@ -79,4 +80,4 @@ if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
 
     quiet()
 elif __name__ == "__main__":
-    sys.exit(main(entry, "train", documentation(__file__), resume))
+    sys.exit(main(entry, "train", partial(documentation, __file__), resume))

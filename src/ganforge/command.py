@@ -37,8 +37,8 @@ exit_code = 0
 Resume = Callable[[list[str], bool], list[str] | None]
 
 
-def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Resume | None = None) -> int:
-    """Run a Hydra entry point.
+def main(entry: Callable[[], None], config_name: str, usage: Callable[[], str], resume: Resume | None = None) -> int:
+    """Run a Hydra entry point; `usage` is asked for what `--help` prints, which takes a while.
 
     `resume` gets the words of a command line with `resume=`, and whether it has -m; it goes on with a run itself, or
     returns the words of a sweep to go on with. The exit code is 0, 2 after a mistake of the user, 128 + its number
@@ -47,7 +47,7 @@ def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Re
     keep_output_from_failing()
     try:
         refuse_half_a_launcher()
-        run_line(entry, config_name, help_text, resume)
+        run_line(entry, config_name, usage, resume)
     except Exception as error:
         message = mistake_of_the_user(error)
         if message is None:
@@ -56,13 +56,13 @@ def main(entry: Callable[[], None], config_name: str, help_text: str, resume: Re
     return exit_code
 
 
-def run_line(entry: Callable[[], None], config_name: str, help_text: str, resume: Resume | None) -> None:
+def run_line(entry: Callable[[], None], config_name: str, usage: Callable[[], str], resume: Resume | None) -> None:
     parser = get_args_parser()
     parser.error = refuse_flags  # type: ignore[method-assign]
     arguments = parser.parse_intermixed_args()
     flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
     if arguments.help:
-        print(help_text.format(groups=described_groups(config_name)).strip())
+        print(usage().format(groups=described_groups(config_name)).strip())
         return
     quiet_warnings()
     words = [] if arguments.hydra_help else understood(arguments.overrides)

@@ -20,7 +20,7 @@ from ganforge import command
 from ganforge.artifacts.files import Taken, locked
 from ganforge.artifacts.records import write_json
 from ganforge.claim import Claim, claimed
-from ganforge.command import complain, mistake_of_the_user, rank, requeued, resume_word, typed_words
+from ganforge.command import complain, mistake_of_the_user, rank, requeued, resume_word, shown, typed_words
 from ganforge.faults import Killed, Stopped
 from ganforge.signals import forwarding_signals, handled_by, is_worker
 from ganforge.stored import stored_config, stored_status
@@ -229,5 +229,5 @@ def alone_in(folder: Path) -> Iterator[None]:
         try:
             stack.enter_context(locked(folder / ".lock"))
         except Taken:
-            raise Busy(f"{folder} is being trained by another process") from None
+            raise Busy(f"{shown(folder)} is being trained by another process") from None
         yield

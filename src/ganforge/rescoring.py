@@ -64,12 +64,12 @@ def requested(config: DictConfig) -> Request:
         key: None if config[key] is None else Path(str(config[key])) for key in ("run", "fakes", "against", "output")
     }
     request = Request(**{key: config[key] for key in hints} | paths)
-    if request.fakes is None and request.output is not None:
-        raise ValueError("output= is for fakes=: the scores of a run are added to its own metrics.jsonl")
     if request.fakes is not None:
         refuse_other_records(request.output or records_of(request.fakes))
-    if request.fakes is not None and request.weights is not None:
-        raise ValueError("weights= are a run's, and fakes= have none: leave it out")
+        if request.weights is not None:
+            raise ValueError("weights= are a run's, and fakes= have none: leave it out")
+    elif request.output is not None:
+        raise ValueError("output= is for fakes=: the scores of a run are added to its own metrics.jsonl")
     return request
 
 

@@ -242,20 +242,24 @@ def test_a_resumed_run_knows_its_best(composed: Compose, tmp_path: Path) -> None
         assert torch.load(folder / "best.ckpt", weights_only=True)["images_seen"] == 64
 
 
+@pytest.mark.parametrize("killed", ["last", "next"])
 def test_a_best_checkpoint_that_was_not_copied_in_time_is_copied_by_the_resumed_run(
-    composed: Compose, tmp_path: Path
+    composed: Compose, tmp_path: Path, killed: str
 ) -> None:
+    """Before the copy, or before the checkpoint itself had its name."""
     folder = tmp_path / "run"
     for images in (64, 72):
         run = experiment(composed, f"images={images}", "evaluate_every=64")
         (checkpoints,) = [c for c in run.trainer.callbacks if type(c).__name__ == "Checkpoints"]
         checkpoints.monitor = "fid"
         run.trainer.callbacks.insert(0, Judge(64, [1.0]))
-        run.fit(folder / "checkpoints" / "last.ckpt" if images > 64 else None)
+        run.fit(folder / "checkpoints" / f"{killed}.ckpt" if images > 64 else None)
         assert torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["images_seen"] == 64
         assert (checkpoints.best, checkpoints.best_at) == (1.0, 64)
         for file in (folder / "checkpoints" / "best.ckpt", folder / "generator.safetensors"):
             file.unlink()
+        (folder / "checkpoints" / "last.ckpt").replace(folder / "checkpoints" / f"{killed}.ckpt")
+    assert torch.load(folder / "checkpoints" / "previous.ckpt", weights_only=True)["images_seen"] == 64
 
 
 @pytest.mark.parametrize(("mode", "judged"), [("min", [3.0, 1.0, 2.0]), ("max", [1.0, 3.0, 2.0])])

@@ -24,6 +24,7 @@ FAULTS = {
     "in an evaluation": ("ganforge.evaluation:Evaluator.score", 4, "SIGKILL"),
     "between the scores and their checkpoint": ("ganforge.callbacks.evaluation:append_line", 2, "SIGKILL+"),
     "while a checkpoint is written": ("ganforge.artifacts.checkpoints:torch.save", 3, "SIGKILL+"),
+    "before the first checkpoint has its name": ("ganforge.callbacks.checkpoints:rotate", 1, "SIGKILL"),
     "before a checkpoint has its name": ("ganforge.callbacks.checkpoints:rotate", 3, "SIGKILL"),
     "after a checkpoint has its name": ("ganforge.callbacks.checkpoints:rotate", 3, "SIGKILL+"),
     "at the last round": ("ganforge.callbacks.clock:Budget.on_train_batch_end", STEPS + 1, "SIGKILL"),

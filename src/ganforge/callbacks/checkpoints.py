@@ -46,9 +46,12 @@ class Checkpoints(Periodic):
         self.best, self.best_at = state["best"], state["best_at"]
 
     def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
-        """A resumed run may have been killed between its best checkpoint and the copy of it."""
-        if trainer.is_global_zero and 0 < module.images_seen == self.best_at:
-            self._keep_best(module)
+        """A resumed run may have been killed before its newest checkpoint had its name, or its best one a copy."""
+        if trainer.is_global_zero:
+            if trainer.ckpt_path and Path(trainer.ckpt_path) == self.folder / "next.ckpt":
+                rotate(self.folder)
+            if 0 < module.images_seen == self.best_at:
+                self._keep_best(module)
         super().on_train_start(trainer, module)
 
     def is_due(self, module: GANModule) -> bool:
