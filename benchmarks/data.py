@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10, ImageFolder
 
-from ganforge.build import create
+from ganforge.configuration.build import create
 from ganforge.data.module import RoundLoader
 
 COUNT, BATCH = 4096, 64

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from hydra import compose, initialize_config_dir
 
-from ganforge.build import build
-from ganforge.command import quiet
+from ganforge.configuration.build import build
+from ganforge.process.quiet import quiet
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = [
@@ -25,7 +25,7 @@ CASES = [
     "model=mlp loss=hinge data.flip=true",
     "model=dcgan model.generator.width=16 loss=hinge condition=class",
     "model=dcgan model.generator.width=16 loss=r1 trainer.precision=bf16-mixed",
-    "model=dcgan model.generator.width=16 loss=r1 trainer.accumulate_grad_batches=2 trainer.gradient_clip_val=1.0",
+    "model=dcgan model.generator.width=16 loss=r1 training.accumulate_grad_batches=2 training.gradient_clip_val=1.0",
     "model=mlp loss=wgan_gp data=mixture2d",
 ]  # fmt: skip
 TURNS = 50
@@ -36,7 +36,7 @@ def digest(words: list[str], folder: Path) -> str:
     os.environ.setdefault("PROJECT_ROOT", str(ROOT))
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", ["metrics=none", "logger=none", "callbacks.progress.show=false", *words])
-    turns = TURNS * config.loss.critic_turns * config.trainer.accumulate_grad_batches
+    turns = TURNS * config.loss.n_critic * config.training.accumulate_grad_batches
     config.images = turns * config.data.batch_size
     config.paths.run, config.paths.outputs = str(folder / "run"), str(folder)
     run = build(config)

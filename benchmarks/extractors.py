@@ -25,14 +25,14 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from ganforge.artifacts.tensors import Cache
-from ganforge.build import build, create, load
 from ganforge.callbacks.clock import Periodic
-from ganforge.command import quiet
+from ganforge.configuration.build import build, create, load
 from ganforge.data.module import InMemoryData, resized
-from ganforge.evaluation import BLOCK, Evaluator
 from ganforge.interfaces import Batch
 from ganforge.metrics.classifier import ClassifierExtractor
 from ganforge.metrics.fingerprint import fingerprint
+from ganforge.process.quiet import quiet
+from ganforge.scoring.evaluator import BLOCK, Evaluator
 from ganforge.systems.gan import GANModule
 
 ROOT = Path(__file__).resolve().parents[1]

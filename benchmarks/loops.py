@@ -25,10 +25,10 @@ from hydra import compose, initialize_config_dir
 from lightning import Callback
 from torch import nn
 
-from ganforge.build import build
-from ganforge.command import quiet
+from ganforge.configuration.build import build
 from ganforge.layers.convolution import FromPixel, ToPixel
-from ganforge.systems.memory import keep_freed_memory
+from ganforge.process.memory import keep_freed_memory
+from ganforge.process.quiet import quiet
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOPS = ("plain", "tuned", "ours")
@@ -115,11 +115,11 @@ def by_hand(run: Any, clock: Clock, turn: Callable[..., None], tuned: bool) -> N
     reduced = tuned and "bf16" in str(run.trainer.precision)
     seen = number = 0
     while seen < clock.images:
-        for critic_turn in range(system.game.critic_turns):
+        for critic_turn in range(system.game.n_critic):
             index = torch.randint(len(images), (data.batch_size,), device=images.device)
             real = images[index].to(device).float().div_(127.5).sub_(1)
             with torch.autocast(device.type, torch.bfloat16, enabled=reduced, cache_enabled=False):
-                turn(system, optimizers, real, number, critic_turn == system.game.critic_turns - 1)
+                turn(system, optimizers, real, number, critic_turn == system.game.n_critic - 1)
             seen, number = seen + data.batch_size, number + 1
         clock.tick(seen)
 

@@ -74,8 +74,9 @@ def watched_run(begin: float, words: list[str]) -> None:
     sys.argv = [SCRIPT, *words]
     sys.path.insert(0, str(ROOT / "src"))
     with watch.part("import hydra"):
-        from ganforge import command
-    resting = command.importing
+        from ganforge.launch import main
+        from ganforge.process import quiet
+    resting = quiet.importing
 
     @contextmanager
     def importing() -> Iterator[None]:
@@ -87,15 +88,15 @@ def watched_run(begin: float, words: list[str]) -> None:
                 yield
         watch_training(watch)
 
-    command.importing = importing
-    watch.around(command, "refuse_bad_overrides", "look at the words")
+    quiet.importing = importing
+    watch.around(main, "refuse_bad_overrides", "look at the words")
     runpy.run_path(SCRIPT, run_name="__main__")
 
 
 def watch_training(watch: Stopwatch) -> None:
-    from ganforge import run
     from ganforge.callbacks.samples import Samples
-    from ganforge.evaluation import Evaluator
+    from ganforge.launch import run
+    from ganforge.scoring.evaluator import Evaluator
     from ganforge.systems.adversarial import AdversarialModule
 
     watch.around(run, "build", "build")

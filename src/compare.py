@@ -19,17 +19,18 @@ Examples:
 
 Runs that differ in the seed only are one line with a band of the standard
 deviation. Scores with unequal stamps are in separate parts. The page needs no
-network: send it to somebody.
+network, so that it can be sent as a file.
 """
 
-from ganforge.start import documentation  # first of all, and before what takes time
+from ganforge.process.start import documentation  # first of all, and before what takes time
 
 import argparse
 import sys
 from pathlib import Path
 from typing import NoReturn
 
-from ganforge.signals import forwarding_signals
+from ganforge.faults import Interrupted
+from ganforge.process.signals import forwarding_signals
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,13 +48,13 @@ def parsed(words: list[str]) -> argparse.Namespace:
 
 def main(words: list[str]) -> int:
     """The exit code: 2 after a mistake of the user."""
-    from ganforge.terminal import keep_output_from_failing
+    from ganforge.process.terminal import keep_output_from_failing
 
     keep_output_from_failing()
     if "--help" in words or "-h" in words:
         print(documentation(__file__))
         return 0
-    from ganforge.comparison.runs import printable
+    from ganforge.artifacts.records import printable
 
     try:
         arguments = parsed(words)
@@ -64,9 +65,9 @@ def main(words: list[str]) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
-    except SystemExit as end:
+    except Interrupted as end:
         print("interrupted", file=sys.stderr)
-        return int(str(end.code))
+        return end.code
     return 0
 
 

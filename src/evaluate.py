@@ -33,19 +33,19 @@ the same scores, bit for bit. run=latest is the run that was written to last.
 All keys and their values: python src/evaluate.py --cfg job
 """
 
-from ganforge.start import documentation  # first of all, and before what takes time
+from ganforge.process.start import documentation  # first of all, and before what takes time
 
-import sys
 from functools import partial
 
 import hydra
 from omegaconf import DictConfig
 
-from ganforge.command import answer, main, quiet
+from ganforge.launch.main import main, run_tool
+from ganforge.process.quiet import quiet
 
 
 def evaluate(config: DictConfig) -> None:
-    from ganforge.rescoring import requested, rescore
+    from ganforge.launch.rescoring import requested, rescore
 
     quiet()
     rescore(requested(config), config)
@@ -53,8 +53,8 @@ def evaluate(config: DictConfig) -> None:
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="evaluate")
 def entry(config: DictConfig) -> None:
-    answer(config, evaluate)
+    run_tool(config, evaluate)
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "evaluate", partial(documentation, __file__)))
+    main(entry, "evaluate", partial(documentation, __file__))

@@ -26,16 +26,17 @@ classes; images are in [-1, 1]. Every file is loaded again in its own runtime
 and compared with the source: a difference above 1e-4 is an error.
 """
 
-from ganforge.start import documentation  # first of all, and before what takes time
+from ganforge.process.start import documentation  # first of all, and before what takes time
 
-import sys
 from functools import partial
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from ganforge.command import answer, main, quiet, shown
+from ganforge.launch.main import main, run_tool
+from ganforge.launch.messages import shown
+from ganforge.process.quiet import quiet
 
 
 def export_run(config: DictConfig) -> None:
@@ -43,7 +44,7 @@ def export_run(config: DictConfig) -> None:
     if (config.run is None) == (config.weights is None):
         raise ValueError("say what to export: run=<a run folder>, or weights=<a .safetensors file>")
     quiet()
-    from ganforge.exporting import export
+    from ganforge.inference.exporting import export
 
     source = Path(config.run or config.weights)
     output = Path(
@@ -57,8 +58,8 @@ def export_run(config: DictConfig) -> None:
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="export")
 def entry(config: DictConfig) -> None:
-    answer(config, export_run)
+    run_tool(config, export_run)
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "export", partial(documentation, __file__)))
+    main(entry, "export", partial(documentation, __file__))

@@ -24,21 +24,22 @@ was written to last.
 All keys and their values: python src/generate.py --cfg job
 """
 
-from ganforge.start import documentation  # first of all, and before what takes time
+from ganforge.process.start import documentation  # first of all, and before what takes time
 
-import sys
 from functools import partial
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
-from ganforge.command import answer, main, quiet, shown
+from ganforge.launch.main import main, run_tool
+from ganforge.launch.messages import shown
+from ganforge.process.quiet import quiet
 
 
 def draw(config: DictConfig) -> None:
     """Write what is asked for and say where it is."""
-    from ganforge.generation import generate, requested
+    from ganforge.inference.generation import generate, requested
 
     quiet()
     folder, what = generate(requested(config), Path(config.paths.outputs) / "generate")
@@ -47,8 +48,8 @@ def draw(config: DictConfig) -> None:
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="generate")
 def entry(config: DictConfig) -> None:
-    answer(config, draw)
+    run_tool(config, draw)
 
 
 if __name__ == "__main__":
-    sys.exit(main(entry, "generate", partial(documentation, __file__)))
+    main(entry, "generate", partial(documentation, __file__))

@@ -30,7 +30,7 @@ Keys most often set:
   evaluate_every=20_000       images between scores and checkpoints
   sample_every=5_000          images between sample grids
   data.batch_size=128         images in one turn, over all processes
-  loss.critic_turns=2         discriminator turns before a generator turn
+  loss.n_critic=2         discriminator turns before a generator turn
   penalty=gradient_penalty    with any loss; so is constraint=weight_clipping
   optimizer.generator.lr=1e-4
   trainer.precision=bf16-mixed
@@ -39,33 +39,33 @@ All keys and their values: python src/train.py --cfg job
 Hydra's own flags: python src/train.py --hydra-help
 """
 
-from ganforge.start import documentation  # first of all, and before what takes time
+from ganforge.process.start import documentation  # first of all, and before what takes time
 
-import sys
 from functools import partial
 
 import hydra
 from omegaconf import DictConfig
 
-from ganforge.command import importing, main, quiet
-from ganforge.job import Job, run_job
-from ganforge.terminal import keep_output_from_failing
+from ganforge.launch.job import Job, run_job
+from ganforge.launch.main import main
+from ganforge.process.quiet import importing, quiet
+from ganforge.process.terminal import keep_output_from_failing
 
 
 def train(config: DictConfig, job: Job) -> float | None:
     """Build the experiment, train it, show what came out; returns the best monitored score."""
     with importing():
-        from ganforge.run import fit, show_summary
+        from ganforge.launch.run import fit, show_summary
 
     quiet()
     fit(config, job)
     return show_summary(config, job)
 
 
-def resume(words: list[str], multirun: bool) -> list[str] | None:
-    from ganforge.resume import go_on
+def resume(overrides: list[str], multirun: bool) -> list[str] | None:
+    from ganforge.launch.resume import go_on
 
-    return go_on(words, multirun, train)
+    return go_on(overrides, multirun, train)
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
@@ -80,4 +80,4 @@ if __name__ == "__mp_main__":  # one of the processes of trainer=ddp
 
     quiet()
 elif __name__ == "__main__":
-    sys.exit(main(entry, "train", partial(documentation, __file__), resume))
+    main(entry, "train", partial(documentation, __file__), resume)

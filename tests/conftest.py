@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from ganforge import signals
+from ganforge.process import signals
 
 from .processes import ROOT, born
 

@@ -9,9 +9,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from ganforge.arguments import refuse_wrong_arguments
 from ganforge.artifacts.records import leaves
-from ganforge.build import build
+from ganforge.configuration.arguments import refuse_wrong_arguments
+from ganforge.configuration.build import build
 
 from .conftest import ROOT, TINY
 
@@ -48,7 +48,7 @@ def test_every_model_plays_every_game_on_every_shape(
 ) -> None:
     path = tmp_path / "images.npz"
     np.savez(path, images=np.random.default_rng(0).integers(0, 256, (24, *shape), dtype=np.uint8))
-    rounds = 2 * 4 * composed(f"loss={loss}").loss.critic_turns
+    rounds = 2 * 4 * composed(f"loss={loss}").loss.n_critic
     trains_two_rounds(
         composed(*TINY[model], f"loss={loss}", "data=arrays", f"data.path={path}", *QUICK, f"images={rounds}")
     )
@@ -62,7 +62,7 @@ def test_every_model_plays_every_game_class_by_class(
     images = np.random.default_rng(0).integers(0, 256, (24, 16, 16), dtype=np.uint8)
     np.savez(tmp_path / "images.npz", images=images, labels=np.arange(24) % 3)
     overrides = [*TINY[model], f"loss={loss}", "condition=class", "data=arrays", f"data.path={tmp_path}/images.npz"]
-    rounds = 2 * 4 * composed(f"loss={loss}").loss.critic_turns
+    rounds = 2 * 4 * composed(f"loss={loss}").loss.n_critic
     moved = trains_two_rounds(composed(*overrides, *QUICK, f"images={rounds}"))
     assert {"generator.labelled.embedding.weight", "discriminator.projection.embedding.weight"} <= moved
 
@@ -110,7 +110,7 @@ def test_a_loss_brings_what_its_paper_needs(
     system = build(config).system
     rates = {optimizer.param_groups[0]["lr"] for optimizer in system.configure_optimizers()}
     assert rates == {learning_rate}
-    assert system.game.critic_turns == turns
+    assert system.game.n_critic == turns
     assert list(system.game.penalties) == penalties
     assert (type(system.game.constraint).__name__ if system.game.constraint else None) == constraint
 
@@ -120,14 +120,14 @@ def test_the_user_overrides_what_a_loss_brings(composed: Callable[..., DictConfi
         "loss=wgan_gp",
         "optimizer=rmsprop",
         "penalty=none",
-        "loss.critic_turns=2",
+        "loss.n_critic=2",
         "normalization.discriminator=instance",
         "optimizer.generator.lr=0.5",
     )
     assert config.optimizer.generator._target_ == "torch.optim.RMSprop"
     assert config.optimizer.generator.lr == 0.5
     assert config.loss.penalties == {}
-    assert config.loss.critic_turns == 2
+    assert config.loss.n_critic == 2
     assert config.model.discriminator.normalization == "instance"
 
 

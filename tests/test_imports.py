@@ -19,7 +19,7 @@ UNUSED = {
     "onnxruntime",
     "jinja2",
     "ganforge.comparison",
-    "ganforge.generation",
+    "ganforge.inference.generation",
     "ganforge.metrics.inception",
 }
 """By the default run; scipy, matplotlib and torchvision come with `import lightning`, through torchmetrics."""

@@ -8,95 +8,38 @@ import pytest
 from .conftest import ROOT
 
 SOURCE = ROOT / "src"
-EVERYONE = {"faults", "interfaces", "randomness", "suggestions"}
+EVERYONE = {"compat", "faults", "interfaces", "randomness", "suggestions"}
 ALLOWED = {
+    "compat": set(),
+    "faults": set(),
     "interfaces": set(),
     "randomness": set(),
     "suggestions": set(),
-    "faults": set(),
-    "processes": set(),
-    "signals": {"processes"},
-    "start": {"processes", "signals"},
-    "parallel": {"job", "processes", "signals"},
-    "references": set(),
+    "process": set(),
     "layers": set(),
     "networks": {"layers"},
     "losses": set(),
     "regularizers": set(),
+    "systems": {"losses", "process", "regularizers"},
+    "artifacts": set(),
     "data": {"artifacts"},
     "metrics": set(),
-    "artifacts": set(),
-    "systems": {"losses", "regularizers"},
-    "evaluation": {"systems", "data", "metrics", "artifacts"},
-    "callbacks": {"artifacts", "data", "evaluation", "metrics", "signals", "systems", "terminal"},
-    "trust": set(),
-    "arguments": {"trust"},
-    "build": {"arguments", "artifacts", "data", "metrics", "references", "signals", "systems", "trust"},
-    "comparison": {"artifacts"},
-    "compare": {"comparison", "signals", "start", "terminal"},
-    "words": set(),
-    "overrides": {"words"},
-    "stored": {"artifacts", "references", "words"},
-    "terminal": set(),
-    "claim": set(),
-    "command": {"overrides", "signals", "stored", "terminal", "words"},
-    "job": {"artifacts", "claim", "command", "signals", "stored", "words"},
-    "same_run": {"artifacts"},
-    "ranking": {"artifacts", "command", "terminal"},
-    "resume": {"artifacts", "command", "job", "overrides", "references", "same_run", "stored", "words"},
-    "run": {
-        "artifacts",
-        "build",
-        "callbacks",
-        "command",
-        "job",
-        "ranking",
-        "references",
-        "same_run",
-        "stored",
-        "terminal",
-    },
-    "stamps": {"artifacts", "comparison"},
-    "weights": {"artifacts", "build", "pretrained", "run", "systems"},
-    "fakes": {"artifacts", "data", "metrics"},
-    "rescoring": {
-        "arguments",
-        "artifacts",
-        "build",
-        "command",
-        "comparison",
-        "data",
-        "evaluation",
-        "fakes",
-        "run",
-        "stamps",
-        "stored",
-        "trust",
-        "weights",
-    },
-    "evaluate": {"command", "rescoring", "start"},
-    "search": {
-        "artifacts",
-        "claim",
-        "command",
-        "overrides",
-        "processes",
-        "ranking",
-        "start",
-        "stored",
-        "terminal",
-        "words",
-    },
+    "configuration": {"artifacts", "data", "metrics", "process", "systems"},
     "pretrained": {"systems"},
-    "interpolation": set(),
-    "projection": {"pretrained"},
-    "generation": {"artifacts", "interpolation", "pretrained", "projection"},
-    "generate": {"command", "generation", "start"},
-    "model_card": {"pretrained"},
-    "exporting": {"artifacts", "model_card", "pretrained"},
-    "export": {"command", "exporting", "start"},
-    "train": {"command", "job", "resume", "run", "start", "terminal"},
+    "scoring": {"artifacts", "configuration", "data", "metrics", "pretrained", "process", "systems"},
+    "callbacks": {"artifacts", "data", "metrics", "process", "scoring", "systems"},
+    "inference": {"artifacts", "pretrained"},
+    "comparison": {"artifacts"},
+    "launch": {"artifacts", "callbacks", "configuration", "data", "process", "scoring"},
+    "search": {"artifacts", "launch", "process"},
+    "train": {"launch", "process"},
+    "evaluate": {"launch", "process"},
+    "generate": {"inference", "launch", "process"},
+    "export": {"inference", "launch", "process"},
+    "compare": {"artifacts", "comparison", "process"},
 }
+PRIVATE = {"_signal", "_winapi", "_exit"}
+"""Names of Python's own that begin with an underscore and are documented, or that nothing else can stand for."""
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
 
 
@@ -124,6 +67,20 @@ def test_imports_follow_the_arrows(path: Path) -> None:
     for module in imports(path):
         target = part(module)
         assert target == own or target in EVERYONE | ALLOWED[own], f"{own} must not import {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_private_names_of_libraries_are_in_compat_alone(path: Path) -> None:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            found |= {*(node.module or "").split("."), *(alias.name for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {part for alias in node.names for part in alias.name.split(".")}
+        elif isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+            found.add(node.attr)
+    private = {name for name in found if name.startswith("_") and not name.endswith("_")}
+    assert path.parent.name == "compat" or private <= PRIVATE, f"{private} should be in compat/"
 
 
 def test_packages_have_empty_init_files() -> None:

@@ -17,6 +17,15 @@ class Stopped(Exception):
         self.images_seen = images_seen
 
 
+class Interrupted(SystemExit):
+    """A signal ended this process where there was nothing to save."""
+
+    code: int
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(128 + signal_number)
+
+
 class Killed(Exception):
     """One of several processes that train together is gone, and the others with it."""
 

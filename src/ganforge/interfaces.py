@@ -67,7 +67,7 @@ class FeatureExtractor(Protocol):
     needs_labels: bool
 
     def prepare(self, train: "Batch", held_out: "Batch", cached: "Cached") -> None:
-        """Get ready to judge this data; `cached(key, compute)` returns stored tensors or computes and stores them."""
+        """Prepare for this data; `cached(key, compute)` returns stored tensors or computes and stores them."""
         ...
 
     def describe(self) -> dict[str, str | float]:

@@ -62,7 +62,7 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 from ganforge.artifacts.folders import whole_folder
-from ganforge.signals import forwarding_signals
+from ganforge.process.signals import forwarding_signals
 with forwarding_signals(), whole_folder(Path("fakes")) as unfinished:
     (unfinished / "0.png").touch()
     print("begun", flush=True)

@@ -12,15 +12,15 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from omegaconf import DictConfig
 
-from ganforge.build import Experiment, build
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.evaluation import Evaluation
-from ganforge.callbacks.health import Diverged, refuse_divergence
+from ganforge.callbacks.health import refuse_divergence
 from ganforge.callbacks.interruption import Interruption
 from ganforge.callbacks.status import Status
-from ganforge.faults import Stopped
+from ganforge.configuration.build import Experiment, build
+from ganforge.faults import Diverged, Stopped
 from ganforge.metrics.features import Features
-from ganforge.signals import asking
+from ganforge.process.signals import asking
 
 from ..conftest import TINY
 

@@ -16,7 +16,7 @@ import torch
 from omegaconf import DictConfig
 from PIL import Image
 
-from ganforge.build import build
+from ganforge.configuration.build import build
 from ganforge.data import benchmarks
 from ganforge.data.arrays import Arrays
 from ganforge.data.folder import Folder

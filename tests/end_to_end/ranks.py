@@ -12,7 +12,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from ganforge.build import build
+from ganforge.configuration.build import build
 from ganforge.interfaces import Batch
 from ganforge.randomness import derived_generator
 from ganforge.regularizers import gradient_penalties

@@ -23,15 +23,17 @@ FORKED = ["trainer=ddp_cpu", "trainer.strategy=ddp_fork_find_unused_parameters_t
 """Two processes that need not import everything; other tests spawn them."""
 GAMES = {
     "critic turns and gradient penalty": [*TINY["mlp"], "loss=wgan_gp"],
-    "accumulation, a lazy penalty": [*TINY["mlp"], "trainer.accumulate_grad_batches=2", "loss.penalties.r1.interval=2"],
+    "accumulation, a lazy penalty": [
+        *TINY["mlp"], "training.accumulate_grad_batches=2", "loss.penalties.r1.interval=2",
+    ],
     "shared fakes, critic turns, accumulation": [
-        *TINY["mlp"], "loss=wgan_gp", "loss.critic_turns=2", "system.ending=shared",
-        "trainer.accumulate_grad_batches=2", "images=640",
+        *TINY["mlp"], "loss=wgan_gp", "loss.n_critic=2", "system.ending=shared",
+        "training.accumulate_grad_batches=2", "images=640",
     ],
     "one stage": [*TINY["mlp"], "loss=r1", "system.ending=one_stage"],
     "all at once": [
         *TINY["dcgan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
-        "loss.critic_turns=2", "trainer.accumulate_grad_batches=2", "condition=class",
+        "loss.n_critic=2", "training.accumulate_grad_batches=2", "condition=class",
     ],
 }  # fmt: skip
 

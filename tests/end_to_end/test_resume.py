@@ -21,7 +21,7 @@ ROUNDS, STEPS = 200, 50
 FAULTS = {
     "in a discriminator's turn": ("ganforge.systems.gan:GANModule.discriminator_terms", 70, "SIGKILL"),
     "in a generator's turn": ("ganforge.systems.gan:GANModule.generator_terms", 130, "SIGKILL"),
-    "in an evaluation": ("ganforge.evaluation:Evaluator.score", 4, "SIGKILL"),
+    "in an evaluation": ("ganforge.scoring.evaluator:Evaluator.score", 4, "SIGKILL"),
     "between the scores and their checkpoint": ("ganforge.callbacks.evaluation:append_line", 2, "SIGKILL+"),
     "while a checkpoint is written": ("ganforge.artifacts.checkpoints:torch.save", 3, "SIGKILL+"),
     "before the first checkpoint has its name": ("ganforge.callbacks.checkpoints:rotate", 1, "SIGKILL"),
@@ -29,9 +29,9 @@ FAULTS = {
     "after a checkpoint has its name": ("ganforge.callbacks.checkpoints:rotate", 3, "SIGKILL+"),
     "at the last round": ("ganforge.callbacks.clock:Budget.on_train_batch_end", STEPS + 1, "SIGKILL"),
     "after the last round": ("ganforge.callbacks.curves:Curves.on_train_end", 1, "SIGKILL+"),
-    "in the summary": ("ganforge.run:show_summary", 1, "SIGKILL"),
+    "in the summary": ("ganforge.launch.run:show_summary", 1, "SIGKILL"),
     "told to stop in a turn": ("ganforge.systems.gan:GANModule.generator_terms", 77, "SIGTERM"),
-    "told to stop in an evaluation": ("ganforge.evaluation:to_uint8", 2, "SIGTERM"),
+    "told to stop in an evaluation": ("ganforge.scoring.evaluator:to_uint8", 2, "SIGTERM"),
     "told to stop at the last round": ("ganforge.systems.gan:GANModule.generator_terms", ROUNDS, "SIGTERM"),
 }
 """Where a run is struck; see fault.py."""
@@ -152,7 +152,7 @@ def test_finished_run_says_so_and_a_larger_budget_goes_on(whole: Path, tmp_path:
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        (["loss.critic_turns=2"], "loss.critic_turns: 1 -> 2"),
+        (["loss.n_critic=2"], "loss.n_critic: 1 -> 2"),
         (["seed=3"], "seed: 0 -> 3"),
         (["loss=hinge"], "losses.adversarial.NonSaturating -> ganforge.losses.adversarial.Hinge"),
         (["trainer.precision=bf16-mixed"], "trainer.precision: 32-true -> bf16-mixed"),
@@ -208,7 +208,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(stopped: Path) -> None:
 @pytest.mark.slow
 def test_divergence_rolls_back_three_times_at_most(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    wild = ["trainer.on_nan=rollback", "optimizer.discriminator.lr=1e30", "loss=wgan", "constraint=none"]
+    wild = ["training.on_nan=rollback", "optimizer.discriminator.lr=1e30", "loss=wgan", "constraint=none"]
     code, _, errors = train(run, *SMALL, *wild)
     assert code == 2
     warnings = [line for line in errors.splitlines() if line.startswith("warning: ")]
@@ -222,7 +222,7 @@ def test_divergence_rolls_back_three_times_at_most(tmp_path: Path) -> None:
 def test_rollback_returns_to_the_last_good_checkpoint_with_other_noise(whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     spoiled = ("ganforge.systems.gan:GANModule.play_round", 100, "nan")
-    code, _, errors = train(run, *SMALL, "trainer.on_nan=rollback", fault=spoiled)
+    code, _, errors = train(run, *SMALL, "training.on_nan=rollback", fault=spoiled)
     assert code == 0
     assert "Back to 2,560 images with half the learning rates (1 of 3)" in errors
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)

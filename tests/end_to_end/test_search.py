@@ -100,14 +100,21 @@ def test_mistake_ends_in_a_line_with_nothing_left_behind(command: Command, tmp_p
 def test_resumed_search_keeps_its_words(tmp_path: Path) -> None:
     settings = {"trials": 3, "jobs": 1, "seed": 0, "pruner": "none", "prune_after_trials": 5, "prune_after_images": 0}
     words = ["loss=hinge,lsgan"]
-    plan = {"words": words, "default_space": [], "monitor": "x", "mode": "min", "directory": ".", "settings": settings}
-    (tmp_path / "search.json").write_text(json.dumps(plan))
+    plan = {
+        "overrides": words,
+        "default_space": [],
+        "monitor": "x",
+        "mode": "min",
+        "directory": ".",
+        "settings": settings,
+    }
+    (tmp_path / "search.json").write_text(json.dumps(plan | {"settings": settings}))
     for word in ("model=mlp", "search.seed=1"):
         process = start(tmp_path, f"resume={tmp_path}", word)
         code, _, complaint = finish(process)
         assert code == 2
         assert complaint == (
-            f"error: {word}: a search goes on with its own words; only search.trials and search.jobs change\n"
+            f"error: {word}: a search goes on with its own overrides; only search.trials and search.jobs change\n"
         )
 
 

@@ -100,6 +100,6 @@ def test_failed_job_is_tried_again(tmp_path: Path) -> None:
 
 def test_a_sweep_cannot_be_changed_on_the_way(tmp_path: Path) -> None:
     (tmp_path / "sweep").mkdir()
-    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps({"words": ["seed=1,2"]}))
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps({"overrides": ["seed=1,2"]}))
     code, _, errors = train(tmp_path / "run", f"resume={tmp_path}/sweep", "loss=hinge")
     assert (code, errors) == (2, "error: a sweep goes on as it was started: leave out loss=hinge\n")

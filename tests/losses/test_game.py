@@ -71,9 +71,9 @@ def test_gradient_ratio_in_closed_form(loss: Any, ratio: Any) -> None:
 
 
 @pytest.mark.parametrize("turns", [0, -1])
-def test_critic_turns_below_one_are_refused(turns: int) -> None:
-    with pytest.raises(ValueError, match="critic_turns"):
-        Game(NonSaturating(), critic_turns=turns)
+def test_n_critic_below_one_are_refused(turns: int) -> None:
+    with pytest.raises(ValueError, match="n_critic"):
+        Game(NonSaturating(), n_critic=turns)
 
 
 def trained_critic(game: Game, theta: float, steps: int) -> tuple[nn.Module, Tensor, Tensor]:

@@ -17,7 +17,7 @@ from ganforge.search.plan import Plan
 
 TRAINER = '''
 """Writes the evaluations of a run that scores (x - 0.3)^2 + 1 / clock, on the files and exit codes of train.py."""
-import ganforge.start
+import ganforge.process.start
 import json, os, signal, sys, time
 from pathlib import Path
 

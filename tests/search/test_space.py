@@ -43,7 +43,7 @@ def test_range_is_what_a_sweep_would_run(value: str) -> None:
 
 def test_words_of_a_trial_say_the_same_to_hydra() -> None:
     space = space_of(["seed=3", "model.generator.hidden=[8],[16,16]", "+data.path='a b',c", "images=range(1,3)"], [])
-    words = space.words({"images": 2, "+data.path": "'a b'", "model.generator.hidden": "[16,16]"})
+    words = space.overrides({"images": 2, "+data.path": "'a b'", "model.generator.hidden": "[16,16]"})
     assert words == ["seed=3", "model.generator.hidden=[16,16]", "+data.path='a b'", "images=2"]
     assert OverridesParser.create().parse_override(words[2]).value() == "a b"
 
@@ -81,7 +81,7 @@ MISTAKES = {
     "metrics=classifier,none": "scores by unequal metrics cannot be compared",
     "metrics.images=100,200": "scores by unequal metrics cannot be compared",
     "data=digits,mnist": "scores by unequal data cannot be compared",
-    "experiment=ring_r1,mlp_mnist": "not all trials would be judged by one score",
+    "experiment=ring_r1,mlp_mnist": "not all trials would have the same monitored score",
     "optimizer.generator.lr=glob(*)": "is no group",
     "hydra.run.dir=here": "is not for a search",
     "hydra/launcher=joblib": "is not for a search",

@@ -13,28 +13,28 @@ from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 
 from ganforge.artifacts.records import leaves
-from ganforge.build import build
-from ganforge.overrides import conf_folder, groups
-from ganforge.stored import stored_config
+from ganforge.configuration.build import build
+from ganforge.launch.overrides import conf_folder, groups
+from ganforge.launch.stored import stored_config
 
 from ..conftest import TINY
 from .commands import Commands
 from .conftest import SHORT, refused_in_a_line
 
 COUNTS = [
-    "images", "evaluate_every", "sample_every", "save_every", "log_every", "data.batch_size", "loss.critic_turns",
-    "model.latent.dim", "trainer.accumulate_grad_batches", "metrics.images", "metrics.extractor.epochs",
+    "images", "evaluate_every", "sample_every", "save_every", "log_every", "data.batch_size", "loss.n_critic",
+    "model.latent.dim", "training.accumulate_grad_batches", "metrics.images", "metrics.extractor.epochs",
     "callbacks.samples.count", "model.generator.width", "data.image_size", "penalty=r1 loss.penalties.r1.interval",
 ]  # fmt: skip
 NUMBERS = [
-    "optimizer.generator.lr", "optimizer.discriminator.lr", "trainer.gradient_clip_val", "system.average_half_life",
+    "optimizer.generator.lr", "optimizer.discriminator.lr", "training.gradient_clip_val", "system.average_half_life",
     "loss.penalties.r1.weight", "data.held_out",
 ]  # fmt: skip
 IMPOSSIBLE = [
     "data.image_size=30", "normalization.discriminator=batch", "trainer.precision=16-mixed", "trainer.precision=12",
     "trainer.precision=bf16-true", "metrics=mixture", "data=mixture2d metrics=classifier", "trainer.strategy=ddp",
     "data.batch_size=5000", "data.channels=3", "data.num_classes=3", "data=folder data.path=nowhere", "data=arrays",
-    "data=arrays data.path=nowhere.npz", "trainer.on_nan=hope", "trainer=ddp_cpu data.batch_size=33", "trainer=slurm",
+    "data=arrays data.path=nowhere.npz", "training.on_nan=hope", "trainer=ddp_cpu data.batch_size=33", "trainer=slurm",
     "model.generator.kernel_size=3", "callbacks.samples._target_=os.system", "resume=nowhere", "trainer.devices=0",
     "condition=class data=mixture2d model=mlp", "trainer.accelerator=abacus", "seed=1,2",
     "loss=r1,hinge",

@@ -13,8 +13,8 @@ from PIL import Image
 from ganforge.artifacts.checkpoints import load_whole
 from ganforge.artifacts.images import read_image
 from ganforge.artifacts.records import read_lines
-from ganforge.build import build
-from ganforge.stored import stored_config, stored_status, stored_words
+from ganforge.configuration.build import build
+from ganforge.launch.stored import stored_config, stored_overrides, stored_status
 
 from ..conftest import TINY
 from ..end_to_end.runs import train, unequal
@@ -22,7 +22,7 @@ from ..end_to_end.runs import train, unequal
 FORMATS = ("png", "jpeg", "gif", "webp", "bmp", "tiff")
 TEXTS: dict[str, Callable[[Path], object]] = {
     ".hydra/config.yaml": stored_config,
-    ".hydra/overrides.yaml": stored_words,
+    ".hydra/overrides.yaml": stored_overrides,
     "status.json": stored_status,
     "metrics.jsonl": lambda folder: read_lines(folder / "metrics.jsonl"),
 }

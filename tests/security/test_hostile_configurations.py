@@ -10,8 +10,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganforge.build import build
-from ganforge.stored import stored_config, stored_words
+from ganforge.configuration.build import build
+from ganforge.launch.stored import stored_config, stored_overrides
 
 from .commands import Commands
 from .conftest import contents, mostly_slow, refused_in_a_line
@@ -116,7 +116,7 @@ YAML = {
 @pytest.mark.parametrize("case", YAML)
 def test_hostile_yaml_is_refused_in_no_time(run: Path, marker: Path, case: str) -> None:
     began = time.process_time()
-    for file, read in (("config", stored_config), ("overrides", stored_words)):
+    for file, read in (("config", stored_config), ("overrides", stored_overrides)):
         (run / ".hydra" / f"{file}.yaml").write_text(YAML[case].replace("MARKER", str(marker)))
         with pytest.raises(ValueError, match=f"{file}.yaml (cannot be read|is )"):
             read(run)

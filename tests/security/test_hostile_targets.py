@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from ganforge.build import build
+from ganforge.configuration.build import build
 
 from .commands import Commands
 from .conftest import contents, mostly_slow, refused_in_a_line

@@ -12,8 +12,8 @@ from optuna import create_study
 from optuna.distributions import IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from ganforge.resume import sweep_words
-from ganforge.stored import stored_words
+from ganforge.launch.resume import sweep_overrides
+from ganforge.launch.stored import stored_overrides
 
 from .commands import Commands
 from .conftest import SHORT, contents, mostly_slow, refused_in_a_line
@@ -74,9 +74,9 @@ def test_first_words_to_hydra_bite_where_nothing_stops_them(commands: Commands, 
 def test_words_to_hydra_are_left_out_of_what_a_run_says(run: Path, marker: Path, word: str, tmp_path: Path) -> None:
     hostile = word.replace("MARKER", str(marker))
     (run / ".hydra" / "overrides.yaml").write_text(yaml.dump(["seed=1", hostile]))
-    assert stored_words(run) == ["seed=1"]
+    assert stored_overrides(run) == ["seed=1"]
     (tmp_path / "sweep.json").write_text(json.dumps({"words": ["seed=1", hostile]}))
-    assert sweep_words(tmp_path, [])[:-2] == ["seed=1"]
+    assert sweep_overrides(tmp_path, [])[:-2] == ["seed=1"]
 
 
 @pytest.mark.parametrize("word", mostly_slow(TO_HYDRA, TO_HYDRA[0]))
@@ -144,7 +144,7 @@ SWEEPS = {
 def test_sweep_that_says_nonsense_is_refused(tmp_path: Path, case: str) -> None:
     (tmp_path / "sweep.json").write_bytes(SWEEPS[case].encode(errors="surrogateescape"))
     with pytest.raises(ValueError, match="does not say how the sweep was started"):
-        sweep_words(tmp_path, [])
+        sweep_overrides(tmp_path, [])
 
 
 def plan(folder: Path, **changes: Any) -> None:

@@ -12,7 +12,7 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from omegaconf import DictConfig
 from torch import Tensor
 
-from ganforge.build import Experiment, build
+from ganforge.configuration.build import Experiment, build
 from ganforge.randomness import derived_seed
 from ganforge.systems.adversarial import frozen
 from ganforge.systems.averaging import decay, update_average
@@ -54,7 +54,7 @@ def test_evaluation_and_samples_leave_the_training_as_it_was(composed: Compose) 
 
 @pytest.mark.parametrize("turns", [1, 3])
 def test_clock_counts_real_images_shown_to_the_discriminator(composed: Compose, turns: int) -> None:
-    run = experiment(composed, "images=48", f"loss.critic_turns={turns}")
+    run = experiment(composed, "images=48", f"loss.n_critic={turns}")
     run.fit()
     assert run.system.images_seen == 48
     discriminator, generator = run.system.optimizers()
@@ -140,7 +140,7 @@ def test_parameter_groups_keep_rates_of_their_own_and_a_rollback_halves_each(com
 
 def test_accumulated_gradients_equal_those_of_the_large_batch(composed: Compose) -> None:
     """Both players' first step from 2 x 8 images equals one from 16, with latents held equal."""
-    split = experiment(composed, "images=16", "trainer.accumulate_grad_batches=2", "data.batch_size=8")
+    split = experiment(composed, "images=16", "training.accumulate_grad_batches=2", "data.batch_size=8")
     whole = experiment(composed, "images=16", "data.batch_size=16")
     for run in (split, whole):
         stream = iter(torch.randn(2, 16, 100, generator=torch.Generator().manual_seed(0)))
@@ -160,7 +160,7 @@ def test_accumulated_gradients_equal_those_of_the_large_batch(composed: Compose)
 
 
 def test_clipping_bounds_each_players_gradient(composed: Compose) -> None:
-    run = experiment(composed, "images=24", "trainer.gradient_clip_val=0.001", "log_every=1")
+    run = experiment(composed, "images=24", "training.gradient_clip_val=0.001", "log_every=1")
     norms: list[float] = []
     original = torch.optim.Adam.step
 
@@ -248,7 +248,7 @@ def test_mixed_precision_trains_with_float32_terms(composed: Compose) -> None:
 
 
 def test_a_loss_scale_never_reaches_the_measured_and_clipped_gradients(composed: Compose) -> None:
-    runs = [experiment(composed, "images=8", "trainer.gradient_clip_val=0.5", "log_every=8") for _ in range(2)]
+    runs = [experiment(composed, "images=8", "training.gradient_clip_val=0.5", "log_every=8") for _ in range(2)]
     half = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=1024.0))
     runs[1].trainer.strategy._precision_plugin = half
     for run in runs:

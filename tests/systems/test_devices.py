@@ -11,10 +11,10 @@ import torch
 from lightning.pytorch.callbacks import LambdaCallback
 from omegaconf import DictConfig
 
-from ganforge.build import Experiment, build
+from ganforge.configuration.build import Experiment, build
 from ganforge.data.module import RoundLoader
 from ganforge.interfaces import Batch
-from ganforge.overrides import groups
+from ganforge.launch.overrides import groups
 
 from ..conftest import TINY
 
@@ -50,14 +50,14 @@ def rounds(run: Experiment) -> RoundLoader:
 @pytest.mark.parametrize("loss", sorted(groups()["loss"]))
 @pytest.mark.parametrize(
     "words",
-    [["system.ending=alternating"], ["system.ending=shared"], ["trainer.gradient_clip_val=1.0", "condition=class"]],
+    [["system.ending=alternating"], ["system.ending=shared"], ["training.gradient_clip_val=1.0", "condition=class"]],
 )
 def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: list[str]) -> None:
     """From the choice of the images to the average of the weights, with everything observed."""
     run = without_content(build(composed(*TINY["dcgan"], *QUICK, f"loss={loss}", *words)))
     run.system.observe_at = 0
     run.system.training_step(next(iter(rounds(run))), 0)
-    assert run.system.images_seen == 64 * run.system.game.critic_turns
+    assert run.system.images_seen == 64 * run.system.game.n_critic
     assert all(value.device == META for value in run.system.observed.values())
     assert "gradient_norm/generator" in run.system.observed
 
@@ -92,7 +92,7 @@ def test_compiled_players_lose_as_much(composed: Compose, words: list[str]) -> N
     losses = []
     for compiled in ("false", "true"):
         turns = 5 if "loss=wgan_gp" in words else 1
-        quick = [*QUICK, f"images={80 * turns}", "data.batch_size=8", f"trainer.compile={compiled}"]
+        quick = [*QUICK, f"images={80 * turns}", "data.batch_size=8", f"training.compile={compiled}"]
         run = build(composed(*TINY["dcgan"], *quick, *words))
         found: list[list[float]] = []
         observe = run.system.observe_terms

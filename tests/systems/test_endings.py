@@ -9,8 +9,8 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from ganforge.build import Experiment, build
 from ganforge.callbacks.clock import Budget
+from ganforge.configuration.build import Experiment, build
 from ganforge.interfaces import Batch
 
 from ..conftest import TINY
@@ -30,7 +30,7 @@ def weights(system: Any) -> Tensor:
     return torch.cat([value.flatten().double() for value in system.parameters()])
 
 
-@pytest.mark.parametrize("words", [["loss.critic_turns=3", "images=48"], ["trainer.accumulate_grad_batches=2"]])
+@pytest.mark.parametrize("words", [["loss.n_critic=3", "images=48"], ["training.accumulate_grad_batches=2"]])
 def test_shared_fakes_are_those_that_both_turns_would_have_drawn(composed: Compose, words: list[str]) -> None:
     """Alternating turns that are given the same latents twice end with the same weights, bit for bit."""
     shared = experiment(composed, "system.ending=shared", *words)
@@ -44,7 +44,7 @@ def test_shared_fakes_are_those_that_both_turns_would_have_drawn(composed: Compo
 
     shared.system.latent.sample = recorded
     shared.fit()
-    turns, parts = shared.system.game.critic_turns, shared.system.accumulate_grad_batches
+    turns, parts = shared.system.game.n_critic, shared.system.settings.accumulate_grad_batches
     assert len(drawn) == turns * parts * shared.system.images_seen // (8 * turns * parts)
     per_round = [drawn[start : start + turns * parts] for start in range(0, len(drawn), turns * parts)]
     replay = iter([z for latents in per_round for z in (*latents, *latents[-parts:])])
@@ -65,7 +65,7 @@ def test_batch_statistics_of_shared_fakes_update_once(composed: Compose) -> None
 @pytest.mark.parametrize("loss", ["minimax", "non_saturating", "lsgan", "wgan", "wgan_gp", "relativistic", "r1"])
 def test_one_stage_gradients_are_those_of_two_passes(composed: Compose, loss: str) -> None:
     """Both players' gradients at the same weights, from one pass, and from a loss and a pass for each."""
-    words = [f"loss={loss}", "loss.critic_turns=1", "trainer.precision=64-true", "normalization.discriminator=layer"]
+    words = [f"loss={loss}", "loss.n_critic=1", "trainer.precision=64-true", "normalization.discriminator=layer"]
     run = experiment(composed, "system.ending=one_stage", *words)
     system, found = run.system, {}
     before = copy.deepcopy(system).double()

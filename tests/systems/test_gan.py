@@ -10,13 +10,14 @@ from lightning import Trainer
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from ganforge.build import build
+from ganforge.configuration.build import build
 from ganforge.interfaces import Batch, Penalty
 from ganforge.losses.adversarial import Wasserstein
 from ganforge.losses.game import Game
 from ganforge.regularizers.gradient_penalties import R1, R2, Dragan, GradientPenalty
 from ganforge.systems.gan import GANModule
 from ganforge.systems.latent import Latent
+from ganforge.systems.training import Training
 
 SLOPES = torch.tensor([[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]])
 """The gradients of `LinearCritic`, of norms 5, 1 and 0."""
@@ -87,7 +88,7 @@ def test_penalties_measure_each_classs_own_gradient(penalty: Penalty, expected: 
 
 def test_a_lazy_penalty_acts_at_every_kth_turn_however_large_a_turn_is() -> None:
     system = painter(penalty=R1(weight=2, interval=2))
-    system.accumulate_grad_batches = 2
+    system.settings = Training(accumulate_grad_batches=2)
     batch, acted = Batch(torch.ones(4, 2, 1, 1), LABELS), []
     for turn in range(5):
         system.images_seen = 8 * turn

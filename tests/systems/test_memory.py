@@ -12,13 +12,13 @@ import torch
 from lightning import Callback
 from omegaconf import DictConfig
 
-from ganforge.build import build
+from ganforge.configuration.build import build
 
 from ..conftest import TINY
 
 FAULTS = """
 import resource, torch
-from ganforge.systems.memory import keep_freed_memory
+from ganforge.process.memory import keep_freed_memory
 keep_freed_memory()
 
 

@@ -1,15 +1,33 @@
 """Evaluations of a run: where they are, which of them is the best, and which may stand side by side."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 from typing import Any, TypeVar
+
+from ganforge.artifacts.records import printable, read_lines, read_yaml
 
 RECORDS = "metrics.jsonl"
 ORIGIN = ("weights", "seed", "fakes")
 """Entries of a stamp that say where the fakes come from; all others say how they were measured."""
 
+HUGE = 1e100
+"""Finite scores beyond it are an accident, and cannot be drawn."""
+
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One line of `metrics.jsonl`; `real` is what real images score, `by` who added the line after the training."""
+
+    images_seen: int
+    scores: dict[str, float]
+    real: dict[str, float]
+    stamp: dict[str, Any]
+    by: str
 
 
 def order(score: float, mode: str) -> tuple[bool, float]:
@@ -45,3 +63,45 @@ def short_names(subjects: Iterable[Path]) -> dict[Path, str]:
         if len(set(names.values())) == len(set(whole.values())):
             break
     return names
+
+
+def training_lines(folder: Path) -> list[dict[str, Any]]:
+    """The evaluations made while training, without those that `evaluate.py` added."""
+    return [line for line in read_lines(folder / RECORDS) if "by" not in line]
+
+
+def best_of_training(folder: Path) -> dict[str, Any] | None:
+    """The line of `metrics.jsonl` with the best monitored score, of those made while training."""
+    lines = training_lines(folder)
+    if not lines:
+        return None
+    metrics = read_yaml(folder / ".hydra" / "config.yaml")["metrics"]
+    return best(lines, lambda line: line["scores"][metrics["monitor"]], metrics["mode"])
+
+
+def belongs_to_run(records: Path) -> bool:
+    return records.name == RECORDS and (records.parent / "status.json").exists()
+
+
+def read_evaluations(path: Path) -> Iterator[Evaluation]:
+    for number, line in enumerate(read_lines(path), 1):
+        try:
+            record = printable(line)
+            if not 0 <= record["images_seen"] < 2**53:
+                raise ValueError(f"images_seen={record['images_seen']}")
+            yield Evaluation(
+                images_seen=int(record["images_seen"]),
+                scores=numbers(record["scores"]),
+                real=numbers(record.get("real", {}).get("scores", {})),
+                stamp=dict(record["stamp"]),
+                by=str(record["by"]) if "by" in record else "",
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            raise ValueError(f"{path}, line {number}, is not an evaluation: {error!r}") from error
+
+
+def numbers(record: dict[str, Any]) -> dict[str, float]:
+    values = {name: float(value) for name, value in record.items()}
+    if any(HUGE < abs(value) < math.inf for value in values.values()):
+        raise ValueError(f"a score beyond {HUGE:g}")
+    return values

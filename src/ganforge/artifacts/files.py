@@ -14,7 +14,7 @@ from warnings import catch_warnings
 UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 """How a file system says that it does not know an operation."""
 PATIENCE = 5
-"""Seconds in which a program that reads a file on Windows, where nobody can replace it meanwhile, has to close it."""
+"""Seconds for a program that reads a file to close it: on Windows it cannot be replaced before."""
 
 
 @contextmanager
@@ -40,9 +40,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def refuse_links(folder: Path) -> None:
-    """ValueError names what is neither a file nor a folder below `folder`, which may come from a stranger.
+    """ValueError names what is neither a file nor a folder below `folder`, which may be untrusted.
 
-    A link may lead to any file of whoever opens it, and a pipe has no end.
+    A link may lead to any file of the user, and a pipe has no end.
     """
     for path in folder.rglob("*"):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):

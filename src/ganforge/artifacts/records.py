@@ -80,3 +80,16 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def write_json(path: Path, record: dict[str, Any]) -> None:
     with replacing(path) as file:
         file.write(json.dumps(record, indent=2).encode() + b"\n")
+
+
+def printable(value: Any) -> Any:
+    """Text inside `value` without what could hide or turn around its neighbours: a question mark in a diamond."""
+    if isinstance(value, str):
+        return "".join(character if character.isprintable() else "\ufffd" for character in value)
+    if isinstance(value, dict):
+        return {printable(str(key)): printable(one) for key, one in value.items()}
+    return [printable(one) for one in value] if isinstance(value, list) else value
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

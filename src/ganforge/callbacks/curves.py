@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 from lightning import Trainer
-from lightning.fabric.utilities.logger import _flatten_dict
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard.summary import hparams
 
 from ganforge.callbacks.clock import Periodic
+from ganforge.compat.lightning import table_of_hyperparameters
 from ganforge.systems.gan import GANModule
 
 COMPARED = ("images", "seed", "data", "model", "loss", "optimizer")
@@ -44,6 +44,6 @@ class Curves(Periodic):
 
     def _list_among_runs(self, logger: TensorBoardLogger, module: GANModule) -> None:
         """Hyperparameters beside the scores that are logged already; Lightning's own way would log them twice."""
-        compared = logger._sanitize_params(_flatten_dict({key: module.hparams[key] for key in COMPARED}))
+        compared = table_of_hyperparameters({key: module.hparams[key] for key in COMPARED})
         for summary in hparams(compared, {f"scores/{name}": value for name, value in module.scores.items()}):
             logger.experiment.file_writer.add_summary(summary)

@@ -9,17 +9,17 @@ from torch import Tensor
 from ganforge.artifacts.evaluations import RECORDS
 from ganforge.artifacts.records import append_line
 from ganforge.callbacks.clock import Periodic
-from ganforge.callbacks.interruption import stop_if_told
-from ganforge.evaluation import Evaluator
+from ganforge.callbacks.interruption import raise_if_interrupted
 from ganforge.interfaces import Count
 from ganforge.metrics.features import Features
+from ganforge.scoring.evaluator import Evaluator
 from ganforge.systems.gan import GANModule
 
 
 class Evaluation(Periodic):
     """Scores as an `Evaluator` does and appends them to `metrics.jsonl`; every rank draws its share of the fakes.
 
-    A run that is told to stop does not wait for the end of an evaluation: it makes up for it when it is resumed.
+    An interrupted run does not wait for the end of an evaluation; the resumed run makes it again.
     """
 
     def __init__(self, every: Count, evaluator: Evaluator, run_folder: str) -> None:
@@ -55,5 +55,5 @@ class Evaluation(Periodic):
 
 def stoppable(blocks: Iterable[Tensor], trainer: Trainer, module: GANModule) -> Iterator[Tensor]:
     for block in blocks:
-        stop_if_told(trainer, module)
+        raise_if_interrupted(trainer, module)
         yield block

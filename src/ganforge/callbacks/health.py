@@ -14,7 +14,7 @@ def refuse_divergence(module: GANModule) -> None:
         if player in ("discriminator", "generator") and not value.isfinite():
             raise Diverged(
                 f"{player}: the term {term} is {value.item()} after {module.images_seen:,} images. "
-                "Lower the learning rates, clip gradients (trainer.gradient_clip_val=) or add a penalty"
+                "Lower the learning rates, clip gradients (training.gradient_clip_val=) or add a penalty"
             )
     for name, weight in module.named_parameters():
         if not weight.isfinite().all():

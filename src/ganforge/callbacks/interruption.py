@@ -1,19 +1,19 @@
-"""What happens when a run is told to stop: it finishes its round, is saved, and says by which signal it ended."""
+"""A run that a signal interrupts finishes its round, is saved, and says which signal ended it."""
 
 import signal
 from types import FrameType
 from typing import Any
 
 from lightning import Callback, Trainer
-from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
-from ganforge import signals
+from ganforge.compat.lightning import MultiProcessingLauncher
 from ganforge.faults import Stopped
 from ganforge.interfaces import Count
+from ganforge.process import signals
 from ganforge.systems.gan import GANModule
 
 PREEMPTION = "SIGUSR2"
-"""Handled where somebody, such as submitit, has a handler for it."""
+"""Handled where a library, such as submitit, has set a handler for it."""
 
 
 class Interruption(Callback):
@@ -48,18 +48,18 @@ class Interruption(Callback):
             if not trainer.strategy.reduce_boolean_decision(module.stop_signal is not None, all=False):
                 return
             module.stop_signal = module.stop_signal or signal.SIGTERM
-        stop_if_told(trainer, module)
+        raise_if_interrupted(trainer, module)
 
     def teardown(self, trainer: Trainer, module: GANModule, stage: str) -> None:
         signals.restore(self.handlers)
         self.handlers = {}
 
 
-def stop_if_told(trainer: Trainer, module: GANModule) -> None:
+def raise_if_interrupted(trainer: Trainer, module: GANModule) -> None:
     """Raises `Stopped` if a signal has asked for it and the run is not at its end anyway."""
     if module.stop_signal is not None and not trainer.should_stop:
         stop = Stopped(module.stop_signal, module.images_seen)
-        if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):  # Lightning tells callbacks in the parent
+        if isinstance(trainer.strategy.launcher, MultiProcessingLauncher):  # Lightning tells callbacks in the parent
             for callback in trainer.callbacks:
                 callback.on_exception(trainer, module, stop)
         raise stop

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from ganforge.callbacks.clock import Periodic
 from ganforge.interfaces import Count
+from ganforge.process.terminal import plain_console
 from ganforge.systems.gan import GANModule
-from ganforge.terminal import plain_console
 
 
 class ImagesPerSecond(ProgressColumn):

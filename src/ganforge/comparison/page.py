@@ -6,12 +6,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ganforge.artifacts.evaluations import Evaluation
 from ganforge.artifacts.files import replacing
 from ganforge.artifacts.records import leaves
 from ganforge.comparison.chart import COLOURS, style, svg
 from ganforge.comparison.groups import collected, common
 from ganforge.comparison.pictures import Picture, dataset, last_grid, real_grid
-from ganforge.comparison.runs import Evaluation, Run
+from ganforge.comparison.runs import Run
 from ganforge.comparison.sections import Group, Section, differences, later, mean_and_deviation, set_aside, titles
 
 SMALL, LARGE = 256, 420

@@ -1,31 +1,16 @@
 """Runs as they lie on the disk; whatever their files hold is checked before it is believed."""
 
 import json
-import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganforge.artifacts.evaluations import RECORDS, best, short_names
+from ganforge.artifacts.evaluations import RECORDS, Evaluation, belongs_to_run, best, read_evaluations, short_names
 from ganforge.artifacts.files import refuse_links
-from ganforge.artifacts.records import leaves, read_lines, read_yaml
+from ganforge.artifacts.records import first_line, leaves, printable, read_yaml
 
 DAMAGED = "damaged"
-HUGE = 1e100
-"""Finite scores beyond it are an accident, and cannot be drawn."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One line of `metrics.jsonl`; `real` is what real images score, `by` who added the line after the training."""
-
-    images_seen: int
-    scores: dict[str, float]
-    real: dict[str, float]
-    stamp: dict[str, Any]
-    by: str
 
 
 @dataclass(frozen=True)
@@ -114,10 +99,6 @@ def fakes_records(folder: Path) -> list[Path]:
     return [path for path in folder.rglob(f"*{RECORDS}") if not belongs_to_run(path)]
 
 
-def belongs_to_run(records: Path) -> bool:
-    return records.name == RECORDS and (records.parent / "status.json").exists()
-
-
 def counting_order(path: Path) -> list[tuple[int, str]]:
     """Job 10 after job 9."""
     return [(int(part) if part.isdecimal() else -1, part) for part in path.parts]
@@ -163,40 +144,3 @@ def read_settings(path: Path) -> dict[str, Any]:
         return printable(dict(leaves(content)))
     except ValueError as error:
         raise ValueError(f"{path} is not a readable configuration: {first_line(error)}") from error
-
-
-def read_evaluations(path: Path) -> Iterator[Evaluation]:
-    for number, line in enumerate(read_lines(path), 1):
-        try:
-            record = printable(line)
-            if not 0 <= record["images_seen"] < 2**53:
-                raise ValueError(f"images_seen={record['images_seen']}")
-            yield Evaluation(
-                images_seen=int(record["images_seen"]),
-                scores=numbers(record["scores"]),
-                real=numbers(record.get("real", {}).get("scores", {})),
-                stamp=dict(record["stamp"]),
-                by=str(record["by"]) if "by" in record else "",
-            )
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            raise ValueError(f"{path}, line {number}, is not an evaluation: {error!r}") from error
-
-
-def numbers(record: dict[str, Any]) -> dict[str, float]:
-    values = {name: float(value) for name, value in record.items()}
-    if any(HUGE < abs(value) < math.inf for value in values.values()):
-        raise ValueError(f"a score beyond {HUGE:g}")
-    return values
-
-
-def printable(value: Any) -> Any:
-    """Text inside `value` without what could hide or turn around its neighbours: a question mark in a diamond."""
-    if isinstance(value, str):
-        return "".join(character if character.isprintable() else "\ufffd" for character in value)
-    if isinstance(value, dict):
-        return {printable(str(key)): printable(one) for key, one in value.items()}
-    return [printable(one) for one in value] if isinstance(value, list) else value
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Whose scores may be compared: those with one name and one stamp, and nobody else's."""
+"""Which scores may be compared: those with the same name and stamp, and no others."""
 
 import json
 import math
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ganforge.artifacts.evaluations import comparable, order
+from ganforge.artifacts.evaluations import Evaluation, comparable, order
 from ganforge.artifacts.records import leaves
 from ganforge.comparison.groups import collected
-from ganforge.comparison.runs import Evaluation, Run
+from ganforge.comparison.runs import Run
 from ganforge.suggestions import suggestion
 
 

@@ -48,7 +48,7 @@ class RoundLoader:
 
     A round is one batch with the real images of all its turns: `turns` global batches of `batch_size` images, of each
     of which this rank gets an equal share. A step ends where the clock passes a multiple of one of `pauses`, at which
-    somebody waits for it, and after `MOST_ROUNDS`: a framework around the training step then costs little.
+    a callback is due, and after `MOST_ROUNDS`: a framework around the training step then costs little.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ def full(tensor: Tensor) -> Tensor:
 class Game:
     """Turns critics and images into the named terms that each player minimises.
 
-    `critic_turns` discriminator turns precede every generator turn. `penalties` are named by the user, and their
+    `n_critic` discriminator turns precede every generator turn. `penalties` are named by the user, and their
     names become the logged terms. A penalty with `interval` k is applied at every k-th discriminator turn, k times
     as strongly (lazy regularisation, Karras et al. 2020, appendix B).
     """
@@ -24,14 +24,14 @@ class Game:
     def __init__(
         self,
         adversarial: AdversarialLoss,
-        critic_turns: int = 1,
+        n_critic: int = 1,
         penalties: Mapping[str, Penalty] | None = None,
         constraint: Constraint | None = None,
     ) -> None:
-        if critic_turns < 1:
-            raise ValueError(f"loss.critic_turns must be at least 1, got {critic_turns}")
+        if n_critic < 1:
+            raise ValueError(f"loss.n_critic must be at least 1, got {n_critic}")
         self.adversarial = adversarial
-        self.critic_turns = critic_turns
+        self.n_critic = n_critic
         self.penalties = dict(penalties or {})
         self.constraint = constraint
 

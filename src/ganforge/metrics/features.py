@@ -1,4 +1,4 @@
-"""What an extractor says of a set of images, and how torchmetrics' image scores are told that it is done already."""
+"""Features and logits of a set of images, and torchmetrics' image scores computed from them."""
 
 from typing import Any, NamedTuple
 

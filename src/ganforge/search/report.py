@@ -8,19 +8,19 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
-from ganforge import command
-from ganforge.ranking import write_ranking
+from ganforge.launch.messages import shown
+from ganforge.launch.ranking import write_ranking
+from ganforge.process.terminal import plain_console
 from ganforge.search.plan import Plan
 from ganforge.search.space import Space
-from ganforge.terminal import plain_console
 
 SHOWN = 10
 ENOUGH_FOR_IMPORTANCE = 10
 NAMES = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
 
-def report(folder: Path, plan: Plan, space: Space, study: optuna.Study) -> None:
-    """Print the best trials and write all of them to `search.csv`; without any the exit code is 1."""
+def report(folder: Path, plan: Plan, space: Space, study: optuna.Study) -> bool:
+    """Print the best trials and write all of them to `search.csv`; whether there is any that has finished."""
     trials = [trial for trial in study.get_trials() if "same_as" not in trial.user_attrs]
     ranked = sorted(
         (trial for trial in trials if trial.value is not None and trial.state == TrialState.COMPLETE),
@@ -29,20 +29,20 @@ def report(folder: Path, plan: Plan, space: Space, study: optuna.Study) -> None:
     )
     others = [trial for trial in trials if trial not in ranked]
     write_ranking(folder / "search.csv", [row(trial, plan.monitor, space) for trial in (*ranked, *others)])
-    command.exit_code = int(not ranked)
     console = plain_console()
     if ranked:
         console.print(table(ranked[:SHOWN], plan.monitor, list(space.distributions)))
     console.print(state_counts(study))
-    lines = {"table": command.shown(folder / "search.csv")}
+    lines = {"table": shown(folder / "search.csv")}
     if ranked:
         best = ranked[0]
-        lines["best"] = command.shown(folder / "trials" / str(best.number))
-        lines["repeat"] = shlex.join(["python", "src/train.py", *space.words(best.params)])
+        lines["best"] = shown(folder / "trials" / str(best.number))
+        lines["repeat"] = shlex.join(["python", "src/train.py", *space.overrides(best.params)])
         if len(ranked) >= ENOUGH_FOR_IMPORTANCE and len(space.distributions) > 1:
             lines["matters"] = importance(study, list(space.distributions))
     for name, line in lines.items():
         console.print(f"{name:8} {line}", soft_wrap=True)
+    return bool(ranked)
 
 
 def table(ranked: list[FrozenTrial], monitor: str, keys: list[str]) -> Table:

@@ -1,4 +1,4 @@
-"""What a search chooses from: words that name several values, in Hydra's own spelling."""
+"""What a search chooses from: overrides that name several values, in Hydra's own spelling."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -11,8 +11,15 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from ganforge.overrides import cells, conf_folder, groups, refuse_bad_overrides, refuse_impossible_sweeps, understood
-from ganforge.words import parse
+from ganforge.launch.grammar import parse
+from ganforge.launch.overrides import (
+    cells,
+    conf_folder,
+    groups,
+    refuse_bad_overrides,
+    refuse_impossible_sweeps,
+    understood,
+)
 
 MOST = 10_000
 """Values that a range may name."""
@@ -20,29 +27,29 @@ MOST = 10_000
 
 @dataclass(frozen=True)
 class Space:
-    """The words that all trials share, and a distribution for each key that is searched."""
+    """The overrides that all trials share, and a distribution for each key that is searched."""
 
     fixed: list[str]
     distributions: dict[str, BaseDistribution]
 
-    def words(self, parameters: dict[str, Any]) -> list[str]:
+    def overrides(self, parameters: dict[str, Any]) -> list[str]:
         """The command line of a trial. A choice is kept as the text that selects it."""
         return [*self.fixed, *(f"{key}={parameters[key]}" for key in self.distributions)]
 
 
-def space_of(words: list[str], default: list[str]) -> Space:
-    """What `words` leave open, or where they name one value each, those of `default` that they do not set."""
-    overrides = [parse(word) for word in understood(words)]
-    fixed = [override for override in overrides if not override.is_sweep_override()]
+def space_of(overrides: list[str], default: list[str]) -> Space:
+    """What `overrides` leave open, or where they name one value each, those of `default` that they do not set."""
+    parsed = [parse(override) for override in understood(overrides)]
+    fixed = [override for override in parsed if not override.is_sweep_override()]
     taken = {override.key_or_group for override in fixed}
-    searched = [override for override in overrides if override.is_sweep_override()]
+    searched = [override for override in parsed if override.is_sweep_override()]
     searched = searched or [o for o in map(parse, understood(default)) if o.key_or_group not in taken]
     if not searched:
         raise ValueError("nothing is left to search: name several values, as in loss=hinge,lsgan")
     for override in (*fixed, *searched):
         refuse_what_trials_cannot_have(override)
-    words = [str(override.input_line) for override in fixed]
-    return Space(words, {override.get_key_element(): distribution(override) for override in searched})
+    shared = [str(override.input_line) for override in fixed]
+    return Space(shared, {override.get_key_element(): distribution(override) for override in searched})
 
 
 def refuse_what_trials_cannot_have(override: Override) -> None:
@@ -54,7 +61,7 @@ def refuse_what_trials_cannot_have(override: Override) -> None:
 
 
 def distribution(override: Override) -> BaseDistribution:
-    """ValueError for a word without several values. `range(1,6)` ends before 6, as it does in a sweep."""
+    """ValueError for an override without several values. `range(1,6)` ends before 6, as it does in a sweep."""
     if not override.is_sweep_override():
         raise ValueError(f"search.space has {override.input_line}, which names one value")
     value: Any = override.value()
@@ -80,15 +87,17 @@ def numbers(example: float) -> Any:
 
 
 def refuse_bad_space(space: Space) -> tuple[str, str]:
-    """ValueError where a trial could not be composed; else the score that all are judged by, and whether min or max."""
+    """ValueError where a trial could not be composed; else the monitored score, and whether min or max."""
     GlobalHydra.instance().clear()  # hydra.main's has done its work: it composed conf/search.yaml
-    words = [*space.fixed, *(representative(key, values) for key, values in space.distributions.items())]
-    refuse_bad_overrides(words, True, "train")
+    overrides = [*space.fixed, *(representative(key, values) for key, values in space.distributions.items())]
+    refuse_bad_overrides(overrides, True, "train")
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        metrics = [compose("train", cell).metrics for cell in cells([parse(word) for word in words])]
+        metrics = [compose("train", cell).metrics for cell in cells([parse(override) for override in overrides])]
     goals = {(metric.monitor, metric.mode) for metric in metrics}
     if len(goals) > 1:
-        raise ValueError(f"not all trials would be judged by one score: {', '.join(sorted(str(m) for m, _ in goals))}")
+        raise ValueError(
+            f"not all trials would have the same monitored score: {', '.join(sorted(str(m) for m, _ in goals))}"
+        )
     monitor, mode = goals.pop()
     if monitor is None:
         raise ValueError("a search needs scores: choose a metrics= that has some")

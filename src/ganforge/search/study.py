@@ -1,4 +1,4 @@
-"""The trials of a search, from what the earlier ones say to what is told to Optuna."""
+"""The trials of a search: what is tried next, and what is reported to Optuna."""
 
 import sys
 import time
@@ -12,10 +12,13 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from ganforge import command
 from ganforge.artifacts.evaluations import best
-from ganforge.claim import claimed
-from ganforge.overrides import conf_folder
+from ganforge.compat.optuna import live
+from ganforge.faults import Interrupted
+from ganforge.launch.claim import claimed
+from ganforge.launch.messages import resume_override, shown
+from ganforge.launch.overrides import conf_folder
+from ganforge.process.quiet import quiet
 from ganforge.randomness import derived_seed
 from ganforge.search.plan import Plan, plan_of
 from ganforge.search.report import NAMES, report
@@ -27,10 +30,10 @@ HOPELESS = 3
 """A search stops after this many failures without a single score."""
 
 
-def run(config: DictConfig, words: list[str]) -> None:
+def run(config: DictConfig, overrides: list[str]) -> None:
     """Run a search to its end and show what it found."""
-    command.quiet()
-    folder, plan = plan_of(config, words)
+    quiet()
+    folder, plan = plan_of(config, overrides)
     written: Any = OmegaConf.to_container(config.search, resolve=False)
     claim = claimed(folder, may_rename=not config.resume and "${now:" in written["folder"])
     try:
@@ -44,15 +47,15 @@ def run(config: DictConfig, words: list[str]) -> None:
 def search_in(folder: Path, plan: Plan) -> None:
     with alone_in(folder):
         plan.save(folder)
-        print(f"{plan.settings['trials']} trials by {plan.monitor}, in {command.shown(folder)}")
+        print(f"{plan.settings['trials']} trials by {plan.monitor}, in {shown(folder)}")
         try:
             with closing(Search(folder, plan, conf_folder().parent / "src" / "train.py")) as search:
                 search.run()
-        except SystemExit as end:
-            print(f"stopped; go on with: python src/search.py {command.resume_word(folder)}", file=sys.stderr)
-            command.exit_code = int(str(end.code))
-            return
-        report(folder, plan, search.space, search.study)
+        except Interrupted as end:
+            print(f"stopped; go on with: python src/search.py {resume_override(folder)}", file=sys.stderr)
+            sys.exit(end.code)
+        if not report(folder, plan, search.space, search.study):
+            sys.exit(1)
 
 
 @dataclass
@@ -61,7 +64,7 @@ class Running:
 
     trial: Trial
     process: TrialProcess
-    judged: set[int] = field(default_factory=set)
+    evaluated: set[int] = field(default_factory=set)
 
 
 class Search:
@@ -74,7 +77,7 @@ class Search:
     def __init__(self, folder: Path, plan: Plan, script: Path) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.folder, self.plan, self.script = folder, plan, script
-        self.space = space_of(plan.words, plan.default_space)
+        self.space = space_of(plan.overrides, plan.default_space)
         self.study = optuna.create_study(
             storage=f"sqlite:///{folder / 'search.db'}",
             study_name="search",
@@ -109,9 +112,9 @@ class Search:
         while len(self.running) < self.plan.settings["jobs"] and (trial := self.next_trial()):
             started = True
             folder = self.folder / "trials" / str(trial.number)
-            words = self.space.words(trial.params)
-            process = TrialProcess(folder, self.script, words, self.plan.directory)
-            self.running.append(Running(Trial(self.study, trial._trial_id), process))
+            overrides = self.space.overrides(trial.params)
+            process = TrialProcess(folder, self.script, overrides, self.plan.directory)
+            self.running.append(Running(live(self.study, trial), process))
         return started
 
     def next_trial(self) -> FrozenTrial | None:
@@ -131,9 +134,9 @@ class Search:
         code = running.process.poll()
         lines = running.process.evaluations()
         for line in lines:
-            if line["images_seen"] not in running.judged:
-                running.judged.add(line["images_seen"])
-                state, why = self.judge(running.trial, line)
+            if line["images_seen"] not in running.evaluated:
+                running.evaluated.add(line["images_seen"])
+                state, why = self.report_evaluation(running.trial, line)
                 if state is not None:
                     running.process.stop()
                     self.tell(running, state, why)
@@ -143,7 +146,7 @@ class Search:
         elif code is not None:
             self.tell(running, TrialState.FAIL, running.process.complaint())
 
-    def judge(self, trial: Trial, line: dict[str, Any]) -> tuple[TrialState | None, str]:
+    def report_evaluation(self, trial: Trial, line: dict[str, Any]) -> tuple[TrialState | None, str]:
         """How one evaluation ends its trial, if it does. The first evaluation of all fixes the stamp of the search."""
         if "stamp" not in self.study.user_attrs:
             self.study.set_user_attr("stamp", line["stamp"])

@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ganforge.artifacts.evaluations import training_lines
 from ganforge.artifacts.files import Taken, locked
-from ganforge.processes import PARENT
-from ganforge.ranking import training_lines
-from ganforge.words import quoted
+from ganforge.launch.grammar import quoted
+from ganforge.process.lifetime import PARENT
 
 PATIENCE = 60
 """Seconds that a trial has to save its state when it is asked to stop."""
@@ -42,13 +42,13 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 class TrialProcess:
-    """`script` on the words of one trial; where its run folder has a checkpoint, it goes on from there.
+    """`script` on the overrides of one trial; where its run folder has a checkpoint, it goes on from there.
 
     What it prints is in a file beside the run folder.
     """
 
-    def __init__(self, folder: Path, script: Path, words: list[str], directory: str) -> None:
-        self.folder, self.script, self.words = folder, script, words
+    def __init__(self, folder: Path, script: Path, overrides: list[str], directory: str) -> None:
+        self.folder, self.script, self.overrides = folder, script, overrides
         self.directory = directory
         self.log = folder.with_suffix(".log")
         self.kills = 0
@@ -56,14 +56,14 @@ class TrialProcess:
 
     def start(self) -> None:
         if any(self.folder.glob("checkpoints/*.ckpt")):
-            words = [f"resume={quoted(self.folder)}"]
+            overrides = [f"resume={quoted(self.folder)}"]
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
-            words = [*self.words, f"hydra.run.dir={quoted(self.folder)}"]
+            overrides = [*self.overrides, f"hydra.run.dir={quoted(self.folder)}"]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(self.script), *words],
+                [sys.executable, str(self.script), *overrides],
                 cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, creationflags=OWN_GROUP, env=os.environ | {PARENT: str(os.getpid())},
             )  # fmt: skip

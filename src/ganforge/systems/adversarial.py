@@ -11,11 +11,13 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from ganforge.compat.torch import unscale_before_step
 from ganforge.interfaces import Batch
 from ganforge.losses.game import Game
+from ganforge.process.memory import keep_freed_memory
 from ganforge.randomness import derived_seed
 from ganforge.systems.averaging import decay, update_average
-from ganforge.systems.memory import keep_freed_memory
+from ganforge.systems.training import Training
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 Ending = Literal["alternating", "shared", "one_stage"]
@@ -46,7 +48,7 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 
 class AdversarialModule(LightningModule):
-    """Two players and a clock. A round is `critic_turns` discriminator turns and one generator turn.
+    """Two players and a clock. A round is `n_critic` discriminator turns and one generator turn.
 
     A subclass names the terms of each player. A round's batch holds the real images of all its turns, and a turn
     averages the gradients of `accumulate_grad_batches` of them. The clock is `images_seen`, real images shown to the
@@ -73,19 +75,12 @@ class AdversarialModule(LightningModule):
         optimizers: dict[str, OptimizerFactory],
         seed: int,
         average_half_life: float | None = None,
-        gradient_clip_val: float | None = None,
-        accumulate_grad_batches: int = 1,
         ending: Ending = "alternating",
-        compiled: bool = False,
-        matmul_precision: Literal["highest", "high", "medium"] = "highest",
+        training: Training | None = None,
     ) -> None:
         super().__init__()
         if average_half_life is not None and average_half_life <= 0:
             raise ValueError(f"average_half_life must be positive or null, got {average_half_life}")
-        if gradient_clip_val is not None and gradient_clip_val <= 0:
-            raise ValueError(f"trainer.gradient_clip_val must be positive or null, got {gradient_clip_val}")
-        if accumulate_grad_batches < 1:
-            raise ValueError(f"trainer.accumulate_grad_batches must be at least 1, got {accumulate_grad_batches}")
         self.automatic_optimization = False
         self.generator = generator
         self.discriminator = discriminator
@@ -94,11 +89,8 @@ class AdversarialModule(LightningModule):
         self.optimizer_factories = optimizers
         self.seed = seed
         self.average_half_life = average_half_life
-        self.gradient_clip_val = gradient_clip_val
-        self.accumulate_grad_batches = accumulate_grad_batches
         self.ending = ending
-        self.compiled = compiled
-        self.matmul_precision = matmul_precision
+        self.settings = training or Training()
         self.images_seen = 0
         self.observed: dict[str, Tensor] = {}
         self.observing, self.observe_at = False, math.inf
@@ -122,15 +114,15 @@ class AdversarialModule(LightningModule):
 
     @property
     def batches_per_round(self) -> int:
-        return self.game.critic_turns * self.accumulate_grad_batches
+        return self.game.n_critic * self.settings.accumulate_grad_batches
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         optimizers = [
             self.optimizer_factories["discriminator"](self.discriminator.parameters()),
             self.optimizer_factories["generator"](self.generator.parameters()),
         ]
-        for optimizer in optimizers:  # fused ones would take a loss scale away only after the gradients are clipped
-            optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+        for optimizer in optimizers:
+            unscale_before_step(optimizer)
         self.learning_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
         return optimizers
 
@@ -141,12 +133,12 @@ class AdversarialModule(LightningModule):
                 group["lr"] = rate * 0.5**self.rollbacks
 
     def on_fit_start(self) -> None:
-        torch.set_float32_matmul_precision(self.matmul_precision)
+        torch.set_float32_matmul_precision(self.settings.matmul_precision)
         if self.device.type == "cpu":
             keep_freed_memory()
         if not torch.cuda.is_available():  # or Lightning's wish has every optimizer step look for a driver again
             os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
-        if self.compiled:
+        if self.settings.compile:
             for player in (self.generator, self.discriminator):
                 player.compile(mode="reduce-overhead" if self.device.type == "cuda" else "default")
 
@@ -160,11 +152,11 @@ class AdversarialModule(LightningModule):
     def play_round(self, batch: Batch) -> None:
         stream = (self.rollbacks,) if self.rollbacks else ()
         seed_device(derived_seed(self.seed, self.global_rank, self.images_seen, *stream), self.device)
-        if self.compiled:
+        if self.settings.compile:
             torch.compiler.cudagraph_mark_step_begin()
         images_before = self.images_seen
         self.observing = images_before + len(batch.images) * self.trainer.world_size >= self.observe_at
-        *earlier, last = batch.chunks(self.game.critic_turns)
+        *earlier, last = batch.chunks(self.game.n_critic)
         for part in earlier:
             self._discriminator_turn(part)
         if self.ending == "one_stage":
@@ -192,7 +184,7 @@ class AdversarialModule(LightningModule):
         discriminator_optimizer, generator_optimizer = self.optimizers()  # type: ignore[attr-defined]
         optimizer = generator_optimizer if player == "generator" else discriminator_optimizer
         optimizer.zero_grad()
-        for part in batch.chunks(self.accumulate_grad_batches):
+        for part in batch.chunks(self.settings.accumulate_grad_batches):
             terms = terms_of(part)
             self._backward(terms)
             self.observe_terms(player, terms)
@@ -203,7 +195,7 @@ class AdversarialModule(LightningModule):
         optimizers = dict(zip(("discriminator", "generator"), self.optimizers(), strict=True))
         for optimizer in optimizers.values():
             optimizer.zero_grad()
-        for part in batch.chunks(self.accumulate_grad_batches):
+        for part in batch.chunks(self.settings.accumulate_grad_batches):
             discriminator_terms, generator_terms = self.joint_terms(part)
             self._backward(discriminator_terms)
             self.observe_terms("discriminator", discriminator_terms)
@@ -213,7 +205,7 @@ class AdversarialModule(LightningModule):
         self.images_seen += len(batch.images) * self.trainer.world_size
 
     def _backward(self, terms: dict[str, Tensor]) -> None:
-        self.manual_backward(torch.stack(list(terms.values())).sum() / self.accumulate_grad_batches)
+        self.manual_backward(torch.stack(list(terms.values())).sum() / self.settings.accumulate_grad_batches)
 
     def _step(self, player: str, optimizer: Any) -> None:
         self._player = player
@@ -223,13 +215,13 @@ class AdversarialModule(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clips and measures gradients here, where a loss scaler has already unscaled them."""
-        if self.gradient_clip_val is None and not self.observing:
+        if self.settings.gradient_clip_val is None and not self.observing:
             return
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
         self.observe({f"gradient_norm/{self._player}": norm})
-        if self.gradient_clip_val is not None:
-            torch.nn.utils.clip_grads_with_norm_(parameters, self.gradient_clip_val, norm)
+        if self.settings.gradient_clip_val is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_val, norm)
 
     def observe_terms(self, player: str, terms: dict[str, Tensor]) -> None:
         self.observe({f"{player}/{name}": term for name, term in terms.items()})

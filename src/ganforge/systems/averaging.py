@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from ganforge.compat.torch import lerp_each_
+
 RAMP_UP = 0.05
 """The half-life never exceeds this share of the images seen, so that the initial weights are soon forgotten
 (Karras et al. 2020, stylegan2-ada's `ema_rampup`)."""
@@ -16,6 +18,6 @@ def decay(images: int, images_seen: int, half_life: float) -> float:
 @torch.no_grad()
 def update_average(average: nn.Module, live: nn.Module, decay: float) -> None:
     """average <- decay * average + (1 - decay) * live for parameters; buffers (batch statistics) are copied."""
-    torch._foreach_lerp_(list(average.parameters()), list(live.parameters()), 1 - decay)
+    lerp_each_(average.parameters(), live.parameters(), 1 - decay)
     for averaged, current in zip(average.buffers(), live.buffers(), strict=True):
         averaged.copy_(current)

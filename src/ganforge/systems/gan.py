@@ -36,7 +36,7 @@ class GANModule(AdversarialModule):
     ) -> dict[str, Tensor]:
         if self.observing:
             self.observe({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
-        turn = self.images_seen // (len(batch.images) * self.accumulate_grad_batches * self.trainer.world_size)
+        turn = self.images_seen // (len(batch.images) * self.settings.accumulate_grad_batches * self.trainer.world_size)
         uncompiled = partial(self.discriminator.forward, label=batch.labels)  # for penalties, which differentiate twice
         return self.game.discriminator_terms(real_logits, fake_logits, uncompiled, batch.images, fake.detach(), turn)
 

@@ -1,0 +1,162 @@
+"""What makes no sense is refused with a message that says what to change, before anything is downloaded or allocated."""
+
+import os
+import shutil
+
+import lightning
+import torch
+from hydra.utils import get_object
+from lightning.pytorch.accelerators import CPUAccelerator
+from omegaconf import DictConfig, OmegaConf
+
+from ganforge.compat.lightning import MultiProcessingLauncher, SubprocessScriptLauncher
+from ganforge.compat.torch import BatchNorm
+from ganforge.data.module import InMemoryData
+from ganforge.process.terminal import warn
+from ganforge.systems.adversarial import AdversarialModule
+
+LIMITS = (
+    "fast_dev_run", "limit_train_batches", "max_epochs", "max_steps", "max_time", "min_epochs", "min_steps",
+    "overfit_batches",
+)  # fmt: skip
+"""Arguments of Lightning's Trainer that end a run, or keep it from ending."""
+COMPILERS = ("g++", "clang++", "c++")
+
+
+def refuse_other_launchers(trainer: lightning.Trainer, in_sweep: bool) -> None:
+    """Lightning's script launcher repeats the command line in every process: a sweep would then mix its runs.
+
+    Under SLURM or torchrun it starts none, as they have started all.
+    """
+    launcher = trainer.strategy.launcher
+    if isinstance(launcher, SubprocessScriptLauncher) and not launcher.cluster_environment.creates_processes_externally:
+        mixed = "jobs of the sweep into one another" if in_sweep else "several run folders"
+        raise ValueError(
+            f"this strategy repeats the command line for each device, which would write {mixed}. Use trainer=ddp, "
+            "trainer=ddp_cpu or trainer.strategy=ddp_spawn_find_unused_parameters_true"
+        )
+
+
+def warn_of_crowding(trainer: lightning.Trainer) -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    local = isinstance(trainer.strategy.launcher, MultiProcessingLauncher)
+    if local and isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
+        warn(
+            f"trainer.devices={trainer.num_devices} processes share {cores} processor cores, which makes them slower "
+            "than fewer would be"
+        )
+
+
+def refuse_missing_hardware(trainer: DictConfig, training: DictConfig) -> None:
+    if trainer.accelerator == "cuda" and not torch.cuda.is_available():
+        raise ValueError("this trainer needs a CUDA GPU, and PyTorch finds none here. Use trainer=cpu")
+    if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("trainer=mps needs an Apple GPU, and PyTorch finds none here. Use trainer=cpu")
+    if training.compile and not any(map(shutil.which, COMPILERS)):
+        raise ValueError(f"trainer.compile=true needs a C++ compiler ({', '.join(COMPILERS)}), and there is none here")
+    if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
+        raise ValueError("trainer.precision=16-mixed needs a GPU. On the CPU use bf16-mixed or 32-true")
+
+
+def refuse_other_budgets(trainer: DictConfig) -> None:
+    """Lightning's own limits count steps, epochs or seconds, and would begin the order of the images again."""
+    limits = {key: trainer[key] for key in LIMITS if trainer.get(key)}
+    if limits.keys() <= {"max_epochs", "limit_train_batches"}:
+        once = limits.get("max_epochs") == 1 and "limit_train_batches" in limits  # as trainer=debug has it
+        if once or limits == {"max_epochs": -1}:
+            return
+    wrong = next(iter(limits.keys() - {"max_epochs"}), "max_epochs")
+    raise ValueError(f"trainer.{wrong}={trainer[wrong]}: the budget of a run is images=; trainer=debug ends it early")
+
+
+def refuse_impossible_games(system: AdversarialModule, precision: str) -> None:
+    per_sample = [name for name, penalty in system.game.penalties.items() if penalty.per_sample]
+    if not per_sample:
+        return
+    if any(isinstance(layer, BatchNorm) for layer in system.discriminator.modules()):
+        raise ValueError(
+            f"the penalty {per_sample[0]} looks at each image's own gradient, which batch norm in the discriminator "
+            "mixes up. Use normalization.discriminator=layer (or instance, or none)"
+        )
+    if precision in ("16-true", "bf16-true"):
+        raise ValueError(
+            f"the penalty {per_sample[0]} needs float32 weights: use trainer.precision=bf16-mixed or 32-true"
+        )
+
+
+def refuse_impossible_endings(system: AdversarialModule, precision: str) -> None:
+    """One pass serves both players only if each fake has a gradient of its own, and none is lost."""
+    if system.ending != "one_stage":
+        return
+    if any(isinstance(layer, BatchNorm) for layer in system.discriminator.modules()):
+        raise ValueError(
+            "system.ending=one_stage needs each image's own gradient, which batch norm in the discriminator mixes up. "
+            "Use normalization.discriminator=layer (or instance, or none)"
+        )
+    sure = torch.tensor([-3.0, 3.0])
+    if not system.game.gradient_ratio(torch.zeros(2), sure).isfinite().all():
+        raise ValueError(
+            "system.ending=one_stage: this loss gives the discriminator no gradient for fakes that it is sure of, so "
+            "there is none to hand on to the generator. Use system.ending=shared, or another loss"
+        )
+    if precision == "16-mixed":
+        raise ValueError(
+            "system.ending=one_stage steps both players on one loss scale: use trainer.precision=bf16-mixed"
+        )
+
+
+def refuse_foreign_metrics(config: DictConfig) -> None:
+    """Scores of points are for points, and scores of images for images."""
+    if not has_scores(config):
+        return
+    of_points = config.metrics.extractor._target_.endswith("PointsExtractor")
+    if of_points != config.data._target_.endswith("Mixture2d"):
+        kind = "points" if of_points else "images"
+        raise ValueError(
+            f"these metrics are for {kind}, and the data has none: leave metrics= out, or use metrics=none"
+        )
+
+
+def refuse_few_held_out(config: DictConfig, data: InMemoryData) -> None:
+    """Scores compare with two images at least; without scores one is shown beside the samples."""
+    needed, held_out = 2 if has_scores(config) else 1, len(data.held_out_split.images)
+    if held_out < needed:
+        raise ValueError(
+            f"data.held_out={config.data.held_out} of the {held_out + len(data.train_split.images)} images of "
+            f"{data.name} are {held_out}, and {needed} must be held out: use more images, or a larger data.held_out"
+        )
+
+
+def has_scores(config: DictConfig) -> bool:
+    """False with metrics=none, whose extractor names no class."""
+    extractor = config.metrics.extractor
+    return extractor is not None and not (OmegaConf.is_dict(extractor) and "_target_" not in extractor)
+
+
+def refuse_unused_labels(system: AdversarialModule, config: DictConfig, data: InMemoryData) -> None:
+    """With condition=class, labels must be there and both players must take them."""
+    if not config.condition.labels:
+        return
+    if data.num_classes is None:
+        raise ValueError(
+            f"condition=class needs class labels, and {data.name} has none{data.why_unlabelled}. Leave condition= out"
+        )
+    for player in ("generator", "discriminator"):
+        if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
+            raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
+
+
+def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
+    if data.num_classes is None and has_scores(config) and get_object(config.metrics.extractor._target_).needs_labels:
+        raise ValueError(
+            f"metrics=classifier needs class labels, and {data.name} has none{data.why_unlabelled}. "
+            "Use metrics=self_supervised, metrics=inception or metrics=none"
+        )
+
+
+def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: AdversarialModule) -> None:
+    if data.batch_size % trainer.world_size:
+        raise ValueError(
+            f"data.batch_size={data.batch_size} is shared among all processes: it must be a multiple of their number, "
+            f"{trainer.world_size}"
+        )

@@ -1,0 +1,193 @@
+"""What a finished generator draws: images, grids and a loop through its latents; or the latent behind an image."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ValidationError
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from ganforge.artifacts.files import replacing
+from ganforge.artifacts.folders import whole_folder
+from ganforge.artifacts.images import enlarged, grid, read_image, save_animation, save_png, to_uint8
+from ganforge.artifacts.tensors import save_tensors
+from ganforge.inference.interpolation import loop
+from ganforge.inference.projection import STARTS, STEPS, project
+from ganforge.pretrained import BLOCK, WEIGHTS, PretrainedGenerator, from_pretrained, weights_file
+
+GRID = 64
+CLASS_ROWS, CLASS_COLUMNS = 64, 8
+LOOP_LATENTS, LOOP_STEPS = 6, 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """What conf/generate.yaml asks for."""
+
+    run: str | None
+    weights: str | None
+    count: int
+    first: int
+    seed: int
+    truncation: float | None
+    labels: list[int] | None
+    project: str | None
+    output: str | None
+
+
+def requested(config: DictConfig) -> Request:
+    """The request that a configuration makes; ValueError names a key whose value makes no sense."""
+    values = OmegaConf.masked_copy(config, [field.name for field in fields(Request)])
+    if isinstance(values.labels, int):
+        values.labels = [values.labels]
+    try:
+        request = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Request), values))
+    except ValidationError as error:
+        raise ValueError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    assert isinstance(request, Request)
+    if (request.run is None) == (request.weights is None):
+        raise ValueError("say which generator: run=<a run folder>, or weights=<a .safetensors file>")
+    if request.count < 1 or request.first < 0:
+        raise ValueError(f"count={request.count} must be at least 1, and first={request.first} at least 0")
+    return request
+
+
+def generate(request: Request, outputs: Path) -> tuple[Path, str]:
+    """Fill `request.output`, or a new folder below `outputs`; returns the folder and what is in it, in words.
+
+    ValueError, and nothing written, where the request does not suit the generator.
+    """
+    source = weights_file(Path(request.run or request.weights or "."))
+    generator = from_pretrained(source)
+    if not draws_points(generator) and generator.image_shape[0] not in (1, 3):
+        raise ValueError(f"{source} draws {generator.image_shape[0]} channels, and a picture has 1 or 3")
+    refuse_unknown_labels(generator, request.labels)
+    folder = output_folder(request, source, outputs)
+    write = write_points if draws_points(generator) else write_images
+    with whole_folder(folder) as unfinished:
+        if request.project is not None:
+            return folder, write_projection(generator, request, Path(request.project), unfinished)
+        return folder, write(generator, request, unfinished)
+
+
+def refuse_unknown_labels(generator: PretrainedGenerator, labels: list[int] | None) -> None:
+    if labels is None:
+        return
+    classes = generator.num_classes
+    if classes is None:
+        raise ValueError("labels= is for generators that learned classes, and this one did not: leave it out")
+    if not labels or not all(0 <= label < classes for label in labels):
+        raise ValueError(f"labels={labels} should be some of this generator's classes: 0 to {classes - 1}")
+
+
+def output_folder(request: Request, source: Path, outputs: Path) -> Path:
+    """Where to write: named after the run or the file, and the seed."""
+    source = source.resolve()
+    name = source.parent.name if source.name in WEIGHTS else source.stem
+    subject = "" if request.project is None else f"_{Path(request.project).stem}"
+    return Path(request.output or outputs / f"{name}_seed_{request.seed}{subject}")
+
+
+def write_images(generator: PretrainedGenerator, request: Request, folder: Path) -> str:
+    """Each image as a PNG named by its number, in a folder for each class where there are any; grids; the loop."""
+    pictured: list[Tensor] = []
+    with ThreadPoolExecutor() as pool:  # most of a small file's time is waiting for the disk
+        for numbers, images in drawn(generator, request):
+            files = [folder / "images" / file_name(generator, request, number) for number in numbers]
+            list(pool.map(save_png, files, to_uint8(images)))
+            pictured += images[: GRID - len(pictured)]
+    save_png(folder / "grid.png", grid(torch.stack(pictured)))
+    if generator.num_classes is not None:
+        save_png(folder / "classes.png", class_grid(generator, request))
+    frames = enlarged(to_uint8(loop_frames(generator, request)))
+    save_animation(folder / "interpolation.gif", frames)
+    save_animation(folder / "interpolation.png", frames)
+    return f"{request.count:,} images, grids and a loop through the latents"
+
+
+def write_points(generator: PretrainedGenerator, request: Request, folder: Path) -> str:
+    """Points have no pixels: a table of their coordinates and a scatter plot stand for PNGs and the loop."""
+    points = torch.cat([points for _, points in drawn(generator, request)])
+    with replacing(folder / "points.csv") as file:
+        np.savetxt(file, points.flatten(1).numpy(), "%.9g", ",", header="x,y", comments="")
+    save_png(folder / "grid.png", grid(points))
+    return f"{request.count:,} points as a table and a scatter plot"
+
+
+def write_projection(generator: PretrainedGenerator, request: Request, picture: Path, folder: Path) -> str:
+    """The latent that comes nearest to a picture, and the picture beside what the generator makes of that latent."""
+    if draws_points(generator):
+        raise ValueError("project= needs a generator of images, and this one draws points")
+    target = read_image(picture, generator.image_shape)
+    starts = range(max(STARTS, len(classes_of(generator, request))))
+    found = project(
+        generator,
+        target / 127.5 - 1,
+        generator.latents(len(starts), request.seed, request.truncation),
+        labels_of(generator, request, starts),
+        watched(range(STEPS), "projecting"),
+    )
+    tensors = {"z": found.z} if found.label is None else {"z": found.z, "label": found.label}
+    save_tensors(folder / "latent.safetensors", tensors)
+    save_png(folder / "projection.png", grid(enlarged(torch.stack([target, to_uint8(found.image[0])])), columns=2))
+    return f"the latent of {picture}, and the image that it gives (PSNR {found.psnr:.1f} dB),"
+
+
+def drawn(generator: PretrainedGenerator, request: Request) -> Iterator[tuple[range, Tensor]]:
+    """The numbers and images asked for, BLOCK at a time, so that no more are ever in memory."""
+    numbers = range(request.first, request.first + request.count)
+    for start in watched(range(0, request.count, BLOCK), "drawing"):
+        block = numbers[start : start + BLOCK]
+        labels = labels_of(generator, request, block)
+        yield block, generator.sample(len(block), request.seed, request.truncation, labels, block.start)
+
+
+def class_grid(generator: PretrainedGenerator, request: Request) -> Tensor:
+    """A row for each class asked for (the first CLASS_ROWS of them), a column for each of the same latents."""
+    classes = torch.tensor(sorted(set(classes_of(generator, request)))[:CLASS_ROWS])
+    latents = generator.latents(CLASS_COLUMNS, request.seed, request.truncation, request.first)
+    images = generator.images_from(latents.repeat(len(classes), 1), classes.repeat_interleave(CLASS_COLUMNS))
+    return grid(images, CLASS_COLUMNS)
+
+
+def loop_frames(generator: PretrainedGenerator, request: Request) -> Tensor:
+    """The way through the first latents of the request and back; where there are classes, all of it in the first."""
+    latents = generator.latents(LOOP_LATENTS, request.seed, request.truncation, request.first)
+    way = loop(latents, LOOP_STEPS)
+    label = labels_of(generator, request, [request.first] * len(way))
+    return generator.images_from(way, label)
+
+
+def classes_of(generator: PretrainedGenerator, request: Request) -> Sequence[int]:
+    """The classes that images take in turn; none for a generator without classes."""
+    return request.labels or range(generator.num_classes or 0)
+
+
+def labels_of(generator: PretrainedGenerator, request: Request, numbers: Sequence[int]) -> Tensor | None:
+    """The label of each number, a function of the number alone."""
+    classes = classes_of(generator, request)
+    return torch.tensor([classes[number % len(classes)] for number in numbers]) if classes else None
+
+
+def file_name(generator: PretrainedGenerator, request: Request, number: int) -> str:
+    """`000012.png`, below its class where there are any, with zeros so that data=folder numbers the classes alike."""
+    if generator.num_classes is None:
+        return f"{number:06d}.png"
+    classes = classes_of(generator, request)
+    return f"{classes[number % len(classes)]:0{len(str(generator.num_classes - 1))}d}/{number:06d}.png"
+
+
+def draws_points(generator: PretrainedGenerator) -> bool:
+    return generator.image_shape == (2, 1, 1)
+
+
+def watched(steps: range, verb: str) -> Iterable[int]:
+    """The steps, with a bar while they go on if someone is looking at the terminal."""
+    console = Console()
+    return track(steps, verb, console=console, transient=True, disable=not console.is_terminal)

@@ -1,0 +1,137 @@
+"""Scores of generated images against real ones, with the stamp that says what they measured."""
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+
+from ganforge.artifacts.images import to_uint8
+from ganforge.artifacts.tensors import Cache
+from ganforge.data.module import InMemoryData
+from ganforge.interfaces import FeatureExtractor
+from ganforge.metrics.features import Features
+from ganforge.metrics.fingerprint import fingerprint
+from ganforge.randomness import derived_generator
+from ganforge.systems.gan import GANModule
+
+BLOCK = 250
+
+
+def never() -> bool:
+    return False
+
+
+class Evaluator:
+    """Scores `images` fakes from latents that depend on `seed` alone.
+
+    They are compared with the split `reference`. As many real images of the other split are scored in the same way:
+    what a perfect generator would get, which no FID of a finite set puts at zero. `scores` are built with the
+    reference's `Features` and fed with `features=` and `logits=`.
+    """
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        scores: Mapping[str, Callable[[Features], Metric]],
+        images: int,
+        seed: int,
+        sample_from: Literal["ema", "live"],
+        monitor: str,
+        cache: str,
+        reference: Literal["held_out", "train"] = "held_out",
+    ) -> None:
+        if images < 10:
+            raise ValueError(f"metrics.images must be at least 10 for scores to mean anything, got {images}")
+        self.extractor, self.score_factories = extractor, dict(scores)
+        self.images, self.seed, self.sample_from = images, seed, sample_from
+        self.monitor, self.reference = monitor, reference
+        self.cache = Cache(Path(cache))
+
+    def prepare(self, data: InMemoryData, device: torch.device) -> None:
+        """Get the extractor ready, and score the real images; all of it comes from the cache the second time."""
+        self.extractor.prepare(data.train_split, data.held_out_split, self.cache)
+        reference, comparison = data.held_out_split, data.train_split
+        if self.reference == "train":
+            reference, comparison = comparison, reference
+        self.class_pool = data.train_split.labels
+        self.stamp = self._stamp(data, reference.images)
+        real = self._real_features(reference.images, device)
+        self.collection = MetricCollection({name: make(real) for name, make in self.score_factories.items()})
+        for metric in self.collection.values():
+            metric.distributed_available_fn = never  # this rank has all features already
+        compared = comparison.images[: self.images]
+        self.real_count = len(compared)
+        self.real_scores = self.score(self._real_features(compared, device))
+        if self.monitor not in self.real_scores:
+            raise ValueError(f"metrics.monitor={self.monitor} is not one of the scores: {', '.join(self.real_scores)}")
+
+    def _stamp(self, data: InMemoryData, real: Tensor) -> dict[str, Any]:
+        return {
+            **self.extractor.describe(),
+            "data": f"{data.name}:{fingerprint(real)}",
+            "split": data.split_name if self.reference == "held_out" else f"training split of {data.name}",
+            "real_images": len(real),
+            "fake_images": self.images,
+            "image_size": real.shape[-1],
+            "weights": self.sample_from,
+            "seed": self.seed,
+            **self._settings(),
+            "versions": {name: version(name) for name in ("ganforge", "torch", "torchmetrics")},
+        }
+
+    def _settings(self) -> dict[str, float | str]:
+        """Plain arguments of the scores, such as the `k` of precision and recall."""
+        return {
+            f"{name}_{key}": value
+            for name, make in self.score_factories.items()
+            for key, value in getattr(make, "keywords", {}).items()
+            if isinstance(value, int | float | str)
+        }
+
+    def _real_features(self, images: Tensor, device: torch.device) -> Features:
+        """Computed once for these images and this extractor, then read from the cache."""
+
+        def compute() -> dict[str, Tensor]:
+            features, logits = self.features(block.to(device) for block in images.split(BLOCK))
+            return {"features": features, "logits": logits}
+
+        tensors = self.cache(f"real-{fingerprint(images, self.stamp['extractor'])}", compute)
+        return Features(tensors["features"], tensors["logits"])
+
+    def features(self, blocks: Iterable[Tensor]) -> Features:
+        """What the extractor says of blocks of uint8 images, gathered in main memory."""
+        pairs = [self.extractor(block) for block in blocks]
+        return Features(*(torch.cat([part.cpu() for part in parts]) for parts in zip(*pairs, strict=True)))
+
+    def fakes(self, module: GANModule, rank: int = 0, ranks: int = 1) -> Iterable[Tensor]:
+        """This rank's share of the fakes in blocks, uint8; shares are equal, if need be by drawing a few twice."""
+        generator = derived_generator("evaluation", self.seed)
+        latents = module.latent.sample(self.images, generator=generator)
+        mine = (torch.arange(-(-self.images // ranks) * ranks) % self.images)[rank::ranks]
+        labels = self._labels(generator)
+        for index in mine.split(BLOCK):
+            yield to_uint8(
+                module.images_from(latents[index], self.sample_from, None if labels is None else labels[index])
+            )
+
+    def _labels(self, generator: torch.Generator) -> Tensor | None:
+        """Classes as frequent as in the training images, for generators that ask for them."""
+        if self.class_pool is None:
+            return None
+        return self.class_pool[torch.randint(len(self.class_pool), (self.images,), generator=generator)]
+
+    def score(self, fake: Features) -> dict[str, float]:
+        """Every score by its full name, e.g. `fid_classifier`, the monitored one first."""
+        self.collection.reset()
+        self.collection.update(features=fake.features, logits=fake.logits)
+        scores = {f"{name}_{self.extractor.name}": value.item() for name, value in self.collection.compute().items()}
+        return dict(sorted(scores.items(), key=lambda score: score[0] != self.monitor))
+
+    def record(self, images_seen: int, scores: dict[str, float]) -> dict[str, Any]:
+        """A line of `metrics.jsonl`."""
+        real = {"images": self.real_count, "scores": self.real_scores}
+        return {"images_seen": images_seen, "scores": scores, "real": real, "stamp": self.stamp}

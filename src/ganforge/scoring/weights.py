@@ -1,0 +1,71 @@
+"""The generator of a run at a moment, from its checkpoint or its file of weights, ready to draw."""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from ganforge.artifacts.checkpoints import Checkpoint, load_whole, newest
+from ganforge.configuration.build import create
+from ganforge.pretrained import from_pretrained
+from ganforge.process.terminal import warn
+from ganforge.systems.gan import GANModule
+
+Moment = Literal["best", "last"]
+
+
+class Weights(NamedTuple):
+    """A generator's state at a moment, and the file that it comes from."""
+
+    source: Path
+    images_seen: int
+    state: dict[str, Tensor]
+
+
+def stored_weights(folder: Path, moment: Moment, sample_from: str) -> Weights:
+    """Those of the checkpoint; `generator.safetensors`, the averaged generator at its best, can stand for the best."""
+    checkpoint = stored_checkpoint(folder, moment)
+    if checkpoint is not None:
+        player = "generator." if sample_from == "live" else "averaged_generator."
+        state = {
+            name.removeprefix(player): tensor
+            for name, tensor in checkpoint.state["state_dict"].items()
+            if name.startswith(player)
+        }
+        return Weights(checkpoint.path, checkpoint.images_seen, state)
+    source = folder / "generator.safetensors"
+    if moment == "last" or sample_from == "live" or not source.exists():
+        raise ValueError(
+            f"{folder} has no {moment} checkpoint. "
+            "Without one, generator.safetensors there can be scored with checkpoint=best weights=ema"
+        )
+    generator = from_pretrained(source)
+    if not isinstance(generator.facts.get("images_seen"), int):
+        raise ValueError(f"{source} does not say how many images its generator has seen")
+    return Weights(source, generator.facts["images_seen"], generator.network.state_dict())
+
+
+def stored_checkpoint(run: Path, moment: Moment) -> Checkpoint | None:
+    """The best one, or the newest one that is whole."""
+    folder = run / "checkpoints"
+    if moment == "last":
+        return newest(folder, warn)
+    path = folder / "best.ckpt"
+    return Checkpoint(path, load_whole(path)) if path.exists() else None
+
+
+def system_with(weights: Weights, run: DictConfig, device: torch.device) -> GANModule:
+    """The run's system with one generator, the one that is scored; no memory is ever taken for anything else."""
+    with torch.device("meta"):
+        system: GANModule = create(run.system, "system")
+    try:
+        system.averaged_generator.load_state_dict(weights.state, assign=True)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ValueError(f"{weights.source} does not fit the configuration of the run: {reason}") from error
+    del system.discriminator
+    system.generator = system.averaged_generator
+    dtype = next(system.generator.parameters()).dtype
+    return system.to(device, dtype, memory_format=torch.channels_last)

@@ -1,0 +1,282 @@
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from ganforge.artifacts.records import append_line
+from ganforge.artifacts.tensors import save_generator
+from ganforge.inference import exporting
+from ganforge.inference.exporting import FORMATS, export
+from ganforge.pretrained import from_pretrained
+
+from ..conftest import ROOT, TINY
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:Converting a tensor to a Python boolean")
+Run = Callable[..., Path]
+SCORES = {"fid_classifier": 2.5, "kid_classifier": 0.25}
+NETWORKS = {
+    "mlp": [*TINY["mlp"], "model.latent.distribution=uniform"],
+    "mlp of classes": [*TINY["mlp"], "model.generator.num_classes=3"],
+    "mlp of points": ["data=mixture2d", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"],
+    "dcgan 32": TINY["dcgan"],
+    "dcgan of classes": [*TINY["dcgan"], "data.image_size=16", "model.generator.num_classes=10"],
+    **{
+        f"dcgan with {kind} norm": [*TINY["dcgan"], "data=cifar10", f"normalization.generator={kind}"]
+        for kind in ("layer", "instance", "none")
+    },
+}
+
+
+@pytest.fixture
+def run(composed: Callable[..., DictConfig], tmp_path: Path) -> Run:
+    """`run("model=mlp", ...)`: a run folder whose generator never trained, but has seen numbers."""
+
+    def make(*overrides: str) -> Path:
+        config = composed(*overrides)
+        generator = instantiate(config.model.generator)
+        labels = None if generator.num_classes is None else torch.zeros(8, dtype=torch.long)
+        for parameter in generator.parameters():
+            parameter.data.normal_(0, 0.4)
+        generator(torch.randn(8, config.model.latent.dim), labels)  # batch norm takes its averages
+        facts = {"images_seen": 320, "scores": SCORES}
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+        save_generator(tmp_path / "run" / "generator.safetensors", generator, plain, facts)
+        return tmp_path / "run"
+
+    return make
+
+
+def record(run: Path, images_seen: int = 320, scores: dict = SCORES, **stamp: str) -> None:
+    """A line of metrics.jsonl."""
+    real = {"images": 60, "scores": dict.fromkeys(scores, 0.125)}
+    stamp = {"extractor": "classifier:abc", "data": "digits:f00d", "split": "held out 0.5 of digits"} | stamp
+    append_line(run / "metrics.jsonl", {"images_seen": images_seen, "scores": scores, "real": real, "stamp": stamp})
+
+
+def drawn_by_onnxruntime(file: Path, latents: Tensor, labels: Tensor | None) -> np.ndarray:
+    """As a stranger would: by the names that the graph's inputs are promised to have."""
+    inputs = {"z": latents.numpy()} | ({} if labels is None else {"label": labels.numpy()})
+    (images,) = onnxruntime.InferenceSession(file).run(["images"], inputs)
+    return images
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_format_draws_what_the_source_draws_for_any_batch(run: Run, tmp_path: Path, network: str) -> None:
+    source = run(*NETWORKS[network])
+    differences = export(source, list(FORMATS), tmp_path / "out")
+    assert set(differences) == {"model.safetensors", "model.onnx", "model.pt", "model.pt2"}
+    assert differences["model.safetensors"] == 0
+    assert max(differences.values()) < 1e-5
+    generator = from_pretrained(source)
+    labels = None if generator.num_classes is None else torch.arange(64) % generator.num_classes
+    assert generator.sample(64, labels=labels).std(0).mean() > 0.01, "one image for all latents says nothing"
+    draw = {
+        "model.safetensors": from_pretrained(tmp_path / "out"),
+        "model.pt": torch.jit.load(tmp_path / "out" / "model.pt"),
+        "model.pt2": torch.export.load(tmp_path / "out" / "model.pt2").module(),
+    }
+    for count in (1, 2, 33):
+        z = generator.latents(count, seed=7)
+        labels = None if generator.num_classes is None else torch.arange(count).flip(0) % generator.num_classes
+        images = generator(z, labels)
+        assert images.shape == (count, *generator.image_shape)
+        assert images.abs().max() <= 1
+        others = {name: other(z) if labels is None else other(z, labels) for name, other in draw.items()}
+        others["model.onnx"] = torch.from_numpy(drawn_by_onnxruntime(tmp_path / "out" / "model.onnx", z, labels))
+        for name, other in others.items():
+            torch.testing.assert_close(other, images, rtol=0, atol=1e-5, msg=f"{name}, batch of {count}")
+
+
+@pytest.mark.parametrize("network", ["mlp", "dcgan of classes"])
+def test_every_snippet_of_the_card_runs_in_the_exported_folder(
+    run: Run, tmp_path: Path, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(run(*NETWORKS[network]), list(FORMATS), tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "out")
+    snippets = Path("README.md").read_text().split("```python\n")[1:]
+    assert len(snippets) == len(FORMATS)
+    for snippet in snippets:
+        names: dict = {}
+        exec(snippet.partition("```")[0], names)
+        assert tuple(names["images"].shape) == (16, 1, *([32, 32] if network == "mlp" else [16, 16]))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file, and every record inside those that are archives."""
+    found = {}
+    for file in folder.iterdir():
+        found[file.name] = file.read_bytes()
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                found |= {f"{file.name}/{name}": archive.read(name) for name in archive.namelist()}
+    return found
+
+
+def test_nothing_of_this_computer_is_in_any_file(run: Run, tmp_path: Path) -> None:
+    source = run(
+        *TINY["dcgan"], "data=folder", "data.path=/home/jane/patients", "data.image_size=16", "data.num_classes=2",
+        "paths.data=/home/jane/data", "metrics=inception", "metrics.weights=/home/jane/inception.pth",
+    )  # fmt: skip
+    record(source, data="patients:f00d", split="held out 0.1 of folder patients")
+    before = (source / "generator.safetensors").read_bytes() + (source / "metrics.jsonl").read_bytes()
+    secrets = [b"jane", b"patients", b"inception.pth", str(tmp_path).encode()]
+    assert all(secret in before for secret in secrets)
+    export(source, list(FORMATS), tmp_path / "out")
+    for name, content in contents(tmp_path / "out").items():
+        for secret in [*secrets, str(ROOT).encode(), sys.prefix.encode(), str(Path(torch.__file__).parent).encode()]:
+            assert secret not in content, f"{secret!r} is in {name}"
+    facts = from_pretrained(tmp_path / "out").facts
+    assert (facts["stamp"]["data"], facts["stamp"]["split"]) == ("f00d", "held out 0.1")
+
+
+def test_exported_folder_loads_in_three_lines_without_the_libraries_of_training(run: Run, tmp_path: Path) -> None:
+    export(run(*TINY["mlp"]), [], tmp_path / "out")
+    program = (
+        "from ganforge.pretrained import from_pretrained\n"
+        f"generator = from_pretrained({str(tmp_path / 'out')!r})\n"
+        "images = generator.sample(3, seed=0)\n"
+        "import sys\n"
+        "assert images.shape == (3, 1, 32, 32)\n"
+        "print([name for name in ('hydra', 'omegaconf', 'lightning') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
+
+
+def test_folder_holds_the_files_of_the_hub_and_can_be_exported_again(run: Run, tmp_path: Path) -> None:
+    source = run(*TINY["mlp"])
+    record(source)
+    export(source, ["safetensors"], tmp_path / "out")
+    files = {"model.safetensors", "config.json", "README.md", "samples.png"}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == files
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config == from_pretrained(tmp_path / "out").config
+    assert set(config) == {"model", "data", "loss", "optimizer", "seed", "images"}
+    assert set(config["model"]) == {"generator", "latent"}
+    export(tmp_path / "out", ["safetensors"], tmp_path / "again")
+    first, second = contents(tmp_path / "out"), contents(tmp_path / "again")
+    unordered = {"model.safetensors"}  # its metadata are written in any order
+    assert {file: first[file] for file in files - unordered} == {file: second[file] for file in files - unordered}
+    assert from_pretrained(tmp_path / "again").facts == from_pretrained(tmp_path / "out").facts
+
+
+def test_scores_are_those_of_the_exported_weights(run: Run, tmp_path: Path) -> None:
+    source = run(*TINY["mlp"])
+    record(source, split="held out 0.5 of digits")
+    record(source, images_seen=640, scores={"fid_classifier": 0.5, "kid_classifier": 0.1}, split="another")
+    export(source, [], tmp_path / "out")
+    facts = from_pretrained(tmp_path / "out").facts
+    assert (facts["images_seen"], facts["scores"]) == (320, SCORES)
+    assert facts["stamp"]["split"] == "held out 0.5 of digits"
+    assert facts["real"]["images"] == 60
+
+
+def disturbed(by: float) -> Callable:
+    def write(generator: exporting.PretrainedGenerator, path: Path) -> None:
+        with torch.no_grad():
+            original = [weight.clone() for weight in generator.parameters()]
+            for weight in generator.parameters():
+                weight += by
+            exporting.write_pt2(generator, path)
+            for weight, before in zip(generator.parameters(), original, strict=True):
+                weight.copy_(before)
+
+    return write
+
+
+@pytest.mark.parametrize("by", [0.01, float("nan")])
+def test_another_image_is_an_error_that_leaves_nothing(
+    run: Run, tmp_path: Path, by: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = run(*TINY["mlp"])
+    monkeypatch.setitem(FORMATS, "pt2", FORMATS["pt2"]._replace(write=disturbed(by)))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match=r"format=pt2 draws other images: they differ by .*, and may by 0\.0001"):
+        export(source, ["pt2"], tmp_path / "new" / "deep" / "out")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_network_that_freezes_its_batch_is_an_error(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph recorded for a batch of 2 only is what the comparison with other batches is for."""
+
+    def frozen(generator: exporting.PretrainedGenerator, path: Path) -> None:
+        torch.export.save(torch.export.export(generator.network, exporting.inputs(generator, 2)), path)
+
+    monkeypatch.setitem(FORMATS, "pt2", FORMATS["pt2"]._replace(write=frozen))
+    with pytest.raises(Exception, match=r"(?i)guard"):
+        export(run(*TINY["mlp"]), ["pt2"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_package_is_named_with_what_installs_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "find_spec", lambda package: None if "onnx" in package else package)
+    with pytest.raises(ValueError, match=r"onnx needs onnx, onnxscript, onnxruntime: pip install 'ganforge\[export\]'"):
+        export(run(*TINY["mlp"]), ["onnx"], tmp_path / "out")
+
+
+def test_folder_in_use_is_not_touched(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match="out is not empty: choose another folder with output="):
+        export(run(*TINY["mlp"]), [], tmp_path / "out")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_file_that_names_foreign_code_runs_nothing(run: Run, tmp_path: Path) -> None:
+    source = run(*TINY["mlp"])
+    generator = from_pretrained(source)
+    generator.config["model"]["generator"] = {"_target_": "os.system", "command": f"touch {tmp_path}/broken-into"}
+    save_generator(source / "generator.safetensors", generator.network, generator.config, generator.facts)
+    with pytest.raises(ValueError, match=r"'os\.system' is not allowed"):
+        export(source, list(FORMATS), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_records_that_ganforge_did_not_write_are_named(run: Run, tmp_path: Path) -> None:
+    source = run(*TINY["mlp"])
+    (source / "metrics.jsonl").write_text("{broken\n")
+    with pytest.raises(ValueError, match=r"metrics\.jsonl, line 1, is not JSON"):
+        export(source, [], tmp_path / "out")
+
+
+def test_weights_with_a_text_for_a_number_are_refused(run: Run, tmp_path: Path) -> None:
+    source = run(*TINY["mlp"])
+    generator = from_pretrained(source)
+    config = generator.config | {"images": "many"}
+    save_generator(source / "generator.safetensors", generator.network, config, generator.facts)
+    with pytest.raises(ValueError, match=r"does not say how its generator was trained: .*images is not a number"):
+        export(source, [], tmp_path / "out")
+
+
+@pytest.mark.parametrize("missing", ["data", "loss"])
+def test_weights_that_do_not_say_how_they_were_trained_are_refused(run: Run, tmp_path: Path, missing: str) -> None:
+    source = run(*TINY["mlp"])
+    generator = from_pretrained(source)
+    del generator.config[missing]
+    save_generator(source / "generator.safetensors", generator.network, generator.config, generator.facts)
+    with pytest.raises(ValueError, match=f"run does not say how its generator was trained: KeyError..{missing}"):
+        export(source, [], tmp_path / "out")
+
+
+@pytest.mark.parametrize("key", ["images", "seed", "optimizer"])
+def test_texts_where_numbers_belong_are_refused_before_anything_is_written(run: Run, tmp_path: Path, key: str) -> None:
+    source = run(*TINY["mlp"])
+    generator = from_pretrained(source)
+    generator.config[key] = "<script>"
+    save_generator(source / "generator.safetensors", generator.network, generator.config, generator.facts)
+    with pytest.raises(ValueError, match="run does not say how its generator was trained") as error:
+        export(source, [], tmp_path / "new" / "out")
+    assert len(str(error.value).splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
