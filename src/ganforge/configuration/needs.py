@@ -1,4 +1,4 @@
-"""What makes no sense is refused with a message that says what to change, before anything is downloaded or allocated."""
+"""What makes no sense is refused before anything is downloaded or allocated; the message says what to change."""
 
 import os
 import shutil
@@ -53,7 +53,7 @@ def refuse_missing_hardware(trainer: DictConfig, training: DictConfig) -> None:
     if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
         raise ValueError("trainer=mps needs an Apple GPU, and PyTorch finds none here. Use trainer=cpu")
     if training.compile and not any(map(shutil.which, COMPILERS)):
-        raise ValueError(f"trainer.compile=true needs a C++ compiler ({', '.join(COMPILERS)}), and there is none here")
+        raise ValueError(f"training.compile=true needs a C++ compiler ({', '.join(COMPILERS)}), and there is none here")
     if trainer.accelerator == "cpu" and trainer.precision == "16-mixed":
         raise ValueError("trainer.precision=16-mixed needs a GPU. On the CPU use bf16-mixed or 32-true")
 
@@ -112,9 +112,7 @@ def refuse_foreign_metrics(config: DictConfig) -> None:
     of_points = config.metrics.extractor._target_.endswith("PointsExtractor")
     if of_points != config.data._target_.endswith("Mixture2d"):
         kind = "points" if of_points else "images"
-        raise ValueError(
-            f"these metrics are for {kind}, and the data has none: leave metrics= out, or use metrics=none"
-        )
+        raise ValueError(f"these metrics are for {kind}; the data has none. Leave metrics= out, or use metrics=none")
 
 
 def refuse_few_held_out(config: DictConfig, data: InMemoryData) -> None:

@@ -1,4 +1,4 @@
-"""A generator for use without ganforge: a folder of formats, each loaded again in its own runtime and compared with the source."""
+"""A generator for use elsewhere: a folder of formats, each loaded in its own runtime and compared with the source."""
 
 import io
 import zipfile

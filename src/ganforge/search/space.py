@@ -95,9 +95,8 @@ def refuse_bad_space(space: Space) -> tuple[str, str]:
         metrics = [compose("train", cell).metrics for cell in cells([parse(override) for override in overrides])]
     goals = {(metric.monitor, metric.mode) for metric in metrics}
     if len(goals) > 1:
-        raise ValueError(
-            f"not all trials would have the same monitored score: {', '.join(sorted(str(m) for m, _ in goals))}"
-        )
+        scores = ", ".join(sorted(str(monitor) for monitor, _ in goals))
+        raise ValueError(f"not all trials would have the same monitored score: {scores}")
     monitor, mode = goals.pop()
     if monitor is None:
         raise ValueError("a search needs scores: choose a metrics= that has some")
