@@ -1,6 +1,7 @@
 """What the parts of ganforge expect of one another: batches, and protocols for losses, penalties and critics."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple, Protocol
 
 import torch
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 
 Count = Annotated[int, "at least 1"]
 """The hint of an argument that a configuration may not set to less."""
+Terms = dict[str, Tensor]
+"""The named summands that a player minimises."""
 Critic = Callable[[Tensor], Tensor]
 """The discriminator as a function of images only: (B, C, H, W) -> logits, one per image (or per patch)."""
 
@@ -29,6 +32,37 @@ class Batch(NamedTuple):
         if self.images.is_floating_point():
             return self._replace(images=self.images.to(dtype))
         return self._replace(images=self.images.float().div_(127.5).sub_(1).to(dtype))
+
+
+class Inputs(NamedTuple):
+    """What a generator starts from: it is called `generator(*inputs)`."""
+
+    start: Tensor
+    """Latents (B, D)."""
+    label: Tensor | None = None
+
+
+class Drawn(NamedTuple):
+    """Fakes (B, C, H, W), and what they were drawn from."""
+
+    images: Tensor
+    inputs: Inputs
+
+
+@dataclass
+class Progress:
+    """How far a run has come: all that a checkpoint holds beside the weights and the optimizers' states.
+
+    `images_seen` is the clock. `latest` has the latest value of every term, and logits and gradient norms of the
+    round in which they were last measured. `scores` are those of the latest evaluation, made at `scored_at`.
+    `callbacks_done` says whether everything that was due at this moment is done.
+    """
+
+    images_seen: int = 0
+    latest: dict[str, Tensor] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    scored_at: int = 0
+    callbacks_done: bool = True
 
 
 class AdversarialLoss(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from ganforge.interfaces import AdversarialLoss, Constraint, Critic, Penalty
+from ganforge.interfaces import AdversarialLoss, Constraint, Critic, Penalty, Terms
 
 
 def full(tensor: Tensor) -> Tensor:
@@ -35,18 +35,19 @@ class Game:
         self.penalties = dict(penalties or {})
         self.constraint = constraint
 
-    def discriminator_terms(
-        self, real_logits: Tensor, fake_logits: Tensor, critic: Critic, real: Tensor, fake: Tensor, turn: int
-    ) -> dict[str, Tensor]:
-        """The terms of discriminator turn number `turn`; penalties run in full precision, outside autocast."""
-        terms = {"adversarial": self.adversarial.discriminator(full(real_logits), full(fake_logits))}
+    def discriminator_terms(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
+        return {"adversarial": self.adversarial.discriminator(full(real_logits), full(fake_logits))}
+
+    def penalty_terms(self, critic: Critic, real: Tensor, fake: Tensor, turn: int) -> Terms:
+        """Those that are due in discriminator turn number `turn`, in full precision, outside autocast."""
+        terms: Terms = {}
         for name, penalty in self.penalties.items():
             if turn % penalty.interval == 0:
                 with torch.autocast(real.device.type, enabled=False):
                     terms[name] = penalty.interval * penalty(critic, full(real), full(fake))
         return terms
 
-    def generator_terms(self, real_logits: Callable[[], Tensor], fake_logits: Tensor) -> dict[str, Tensor]:
+    def generator_terms(self, real_logits: Callable[[], Tensor], fake_logits: Tensor) -> Terms:
         """The terms of a generator turn; the critic meets the real images only if the loss asks for their logits."""
 
         def without_gradient() -> Tensor:

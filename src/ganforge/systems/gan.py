@@ -1,12 +1,12 @@
 """Noise to image: the game of Goodfellow et al. 2014."""
 
-from functools import partial
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ganforge.interfaces import Batch, Critic
+from ganforge.interfaces import Batch, Critic, Drawn, Inputs, Terms
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.latent import Latent
 
@@ -21,46 +21,42 @@ class GANModule(AdversarialModule):
     def __init__(self, latent: Latent, **adversarial: Any) -> None:
         super().__init__(**adversarial)
         self.latent = latent
-        self.kept_fakes: list[Tensor] = []
 
-    def discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        with torch.set_grad_enabled(self.keeps_fakes):
-            fake = self._fakes(batch)
-        if self.keeps_fakes:
-            self.kept_fakes.append(fake)
-        critic = self._critic(batch)
-        return self._discriminator_terms(batch, critic(batch.images), critic(fake.detach()), fake)
-
-    def _discriminator_terms(
-        self, batch: Batch, real_logits: Tensor, fake_logits: Tensor, fake: Tensor
-    ) -> dict[str, Tensor]:
-        if self.observing:
-            self.observe({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
-        turn = self.images_seen // (len(batch.images) * self.settings.accumulate_grad_batches * self.trainer.world_size)
-        uncompiled = partial(self.discriminator.forward, label=batch.labels)  # for penalties, which differentiate twice
-        return self.game.discriminator_terms(real_logits, fake_logits, uncompiled, batch.images, fake.detach(), turn)
-
-    def generator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        critic = self._critic(batch)
-        fake = self.kept_fakes.pop(0) if self.kept_fakes else self._fakes(batch)
-        return self.game.generator_terms(lambda: critic(batch.images), critic(fake))
-
-    def joint_terms(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """d discriminator loss / d fake becomes d generator loss / d fake on its way back to the generator."""
-        critic, fake = self._critic(batch), self._fakes(batch)
-        real_logits, fake_logits = critic(batch.images), critic(fake)
-        ratio = self.game.gradient_ratio(real_logits, fake_logits)
-        fake.register_hook(lambda gradient: gradient * ratio.to(gradient.dtype)[:, None, None, None])
-        generator_terms = self.game.generator_terms(lambda: real_logits, fake_logits.detach())
-        return self._discriminator_terms(batch, real_logits, fake_logits, fake), generator_terms
-
-    def _fakes(self, batch: Batch) -> Tensor:
+    def draw(self, batch: Batch) -> Drawn:
         z = self.latent.sample(len(batch.images), self.device).to(batch.images.dtype)
-        return self.generator(z, batch.labels)
+        inputs = Inputs(z, batch.labels)
+        return Drawn(self.generator(*inputs), inputs)
 
-    def _critic(self, batch: Batch) -> Critic:
-        """The discriminator as a function of images only: image number i is taken for one of the batch's class i."""
-        return partial(self.discriminator, label=batch.labels)
+    def judge(self, images: Tensor, batch: Batch) -> Tensor:
+        """The logits of images; image number i is taken for one of the batch's class i."""
+        return self.discriminator(images, batch.labels)
+
+    def discriminator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
+        real, fake = batch.images, drawn.images.detach()
+        return self.discriminator_terms_of(batch, self.judge(real, batch), self.judge(fake, batch), fake)
+
+    def discriminator_terms_of(self, batch: Batch, real_logits: Tensor, fake_logits: Tensor, fake: Tensor) -> Terms:
+        if self.measuring:
+            self.remember({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
+        terms = self.game.discriminator_terms(real_logits, fake_logits)
+        return terms | self.game.penalty_terms(self.critic(batch), batch.images, fake, self.turns_before(batch))
+
+    def generator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
+        return self.game.generator_terms(lambda: self.judge(batch.images, batch), self.judge(drawn.images, batch))
+
+    def critic(self, batch: Batch) -> Critic:
+        """The discriminator as a function of images only, for penalties, which differentiate it twice: uncompiled."""
+
+        def judge(images: Tensor) -> Tensor:
+            with torch.compiler.set_stance("force_eager") if self.settings.compile else nullcontext():
+                return self.judge(images, batch)
+
+        return judge
+
+    def turns_before(self, batch: Batch) -> int:
+        """Discriminator turns that were complete before this one, of which `batch` is a part."""
+        images = len(batch.images) * self.settings.accumulate_grad_batches * self.trainer.world_size
+        return self.progress.images_seen // images
 
     @torch.no_grad()
     def sample(
@@ -85,7 +81,7 @@ class GANModule(AdversarialModule):
         z = z.to(self.device).to(self.dtype)
         labels = None if labels is None else labels.to(self.device)
         if weights == "ema":
-            return self.averaged_generator(z, labels).float()
+            return self.averaged(z, labels).float()
         training = self.generator.training
         images = self.generator.eval()(z, labels).float()
         self.generator.train(training)

@@ -8,6 +8,7 @@ from typing import Literal
 class Training:
     """`gradient_clip_val` is the largest gradient norm of a player in a turn, None for no limit.
 
+    Logits and gradient norms are measured in the round that passes a multiple of `measure_every` images.
     A turn averages the gradients of `accumulate_grad_batches` batches. After a divergence a run ends, or with
     `on_nan="rollback"` it goes back to its last good checkpoint.
     """
@@ -15,6 +16,7 @@ class Training:
     gradient_clip_val: float | None = None
     accumulate_grad_batches: int = 1
     compile: bool = False
+    measure_every: int = 2000
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     on_nan: Literal["stop", "rollback"] = "stop"
 

@@ -1,0 +1,36 @@
+"""Both players from one pass (Shen et al. 2021, "Training Generative Adversarial Networks in One Stage")."""
+
+from ganforge.interfaces import Batch
+from ganforge.systems.gan import GANModule
+
+
+class OneStageGAN(GANModule):
+    """In the last discriminator turn of a round both players' gradients come from one pass, before either has moved.
+
+    The loss and the discriminator must give each fake a gradient of its own, which is nowhere zero:
+    d discriminator loss / d fake becomes d generator loss / d fake on its way back to the generator.
+    """
+
+    def play(self, batch: Batch) -> None:
+        *earlier, last = batch.chunks(self.game.n_critic)
+        for turn in earlier:
+            self.discriminator_turn(turn, map(self.draw_constant, self.parts(turn)))
+        optimizers = {player: self.optimizer_of(player) for player in self.players}
+        for optimizer in optimizers.values():
+            optimizer.zero_grad()
+        for part in self.parts(last):
+            self.joint_backward(part)
+        for optimizer in optimizers.values():
+            optimizer.step()
+        self.constrain()
+        self.advance(last)
+
+    def joint_backward(self, batch: Batch) -> None:
+        real, fake = batch.images, self.draw(batch).images
+        real_logits, fake_logits = self.judge(real, batch), self.judge(fake, batch)
+        ratio = self.game.gradient_ratio(real_logits, fake_logits)
+        fake.register_hook(lambda gradient: gradient * ratio.to(gradient.dtype)[:, None, None, None])
+        terms = self.discriminator_terms_of(batch, real_logits, fake_logits, fake.detach())
+        self.backward_through(terms)
+        self.remember_terms("discriminator", terms)
+        self.remember_terms("generator", self.game.generator_terms(lambda: real_logits, fake_logits.detach()))

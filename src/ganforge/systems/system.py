@@ -1,0 +1,187 @@
+"""What all games have in common: players that take turns, and a clock of images seen."""
+
+import copy
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from ganforge.compat.torch import unscale_before_step
+from ganforge.interfaces import Batch, Progress, Terms
+from ganforge.process.memory import keep_freed_memory
+from ganforge.randomness import derived_seed
+from ganforge.systems.averaging import decay, update_average
+from ganforge.systems.training import Training
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+
+class System(LightningModule):
+    """Players and a clock. A subclass says in `play` who moves when, and what each player minimises.
+
+    A player is an attribute, a network or a team of networks, with one optimizer. A turn is one step of it on the
+    mean gradient of `training.accumulate_grad_batches` batches. A round is what `play` does with one batch, which
+    holds the real images of all its turns. A training step is a few rounds, up to the next moment at which a callback
+    is due.
+
+    The clock is `progress.images_seen`, real images shown over all ranks. Every random number of a round derives from
+    (seed, rank, images_seen). Each of `rollbacks` returns from a divergence has halved the learning rates and changed
+    the random stream. `stop_signal` is the signal that asked for an end.
+    """
+
+    players: ClassVar[tuple[str, ...]]
+    averaged_player: ClassVar[str]
+    """The player of which `averaged` is the moving average."""
+
+    def __init__(
+        self,
+        networks: dict[str, nn.Module],
+        /,
+        optimizers: dict[str, OptimizerFactory],
+        seed: int,
+        average_half_life: float | None = None,
+        training: Training | None = None,
+    ) -> None:
+        super().__init__()
+        if average_half_life is not None and average_half_life <= 0:
+            raise ValueError(f"average_half_life must be positive or null, got {average_half_life}")
+        self.automatic_optimization = False
+        for player, network in networks.items():
+            self.add_module(player, network)
+        self.averaged = copy.deepcopy(networks[self.averaged_player]).requires_grad_(False).eval()
+        self.optimizer_factories = optimizers
+        self.seed = seed
+        self.average_half_life = average_half_life
+        self.settings = training or Training()
+        self.progress = Progress()
+        self.measuring = False
+        self.stop_signal: int | None = None
+        self.rollbacks = 0
+
+    def play(self, batch: Batch) -> None:
+        """One round; moves the clock by `advance`."""
+        raise AssertionError("a subclass plays the round")
+
+    @property
+    def batches_per_round(self) -> int:
+        """Batches of `data.batch_size` images over all ranks."""
+        return self.settings.accumulate_grad_batches
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """One for each player, in the order of `players`."""
+        optimizers = [self.optimizer_factories[player](getattr(self, player).parameters()) for player in self.players]
+        for optimizer in optimizers:
+            unscale_before_step(optimizer)
+        self.learning_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+        return optimizers
+
+    def on_fit_start(self) -> None:
+        torch.set_float32_matmul_precision(self.settings.matmul_precision)
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        if not torch.cuda.is_available():  # or Lightning's wish has every optimizer step look for a driver again
+            os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+        if self.settings.compile:
+            for player in self.players:
+                getattr(self, player).compile(mode="reduce-overhead" if self.device.type == "cuda" else "default")
+
+    def on_train_start(self) -> None:
+        """A checkpoint brings the rates of its own time; those of the configuration count, and what has diverged."""
+        for optimizer, rates in zip(self.trainer.optimizers, self.learning_rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * 0.5**self.rollbacks
+
+    def training_step(self, rounds: list[Batch], batch_idx: int) -> None:
+        dtype: Any = self.dtype
+        for batch in rounds:
+            if self.stop_signal is not None and self.trainer.world_size == 1:
+                return
+            self.play_round(batch.to_unit_range(dtype))
+
+    def play_round(self, batch: Batch) -> None:
+        before = self.progress.images_seen
+        stream = (self.rollbacks,) if self.rollbacks else ()
+        seed_device(derived_seed(self.seed, self.global_rank, before, *stream), self.device)
+        if self.settings.compile:
+            torch.compiler.cudagraph_mark_step_begin()
+        every, after = self.settings.measure_every, before + len(batch.images) * self.trainer.world_size
+        self.measuring = after // every > before // every
+        self.play(batch)
+        if self.average_half_life is None:
+            keep = 0.0
+        else:
+            images_seen = self.progress.images_seen
+            keep = decay(images_seen - before, images_seen, self.average_half_life)
+        update_average(self.averaged, getattr(self, self.averaged_player), keep)
+
+    def turn(self, player: str, terms: Iterable[Terms]) -> None:
+        """One optimizer step of `player` on the sum of its terms, which are asked for batch by batch.
+
+        Strictly backward, then step, so that a loss scale belongs to one player.
+        """
+        optimizer = self.optimizer_of(player)
+        optimizer.zero_grad()
+        for of_batch in terms:
+            self.backward_through(of_batch)
+            self.remember_terms(player, of_batch)
+        optimizer.step()
+
+    def optimizer_of(self, player: str) -> Any:
+        optimizers = self.optimizers()
+        return optimizers[self.players.index(player)] if isinstance(optimizers, list) else optimizers
+
+    def backward_through(self, terms: Terms) -> None:
+        self.manual_backward(torch.stack(list(terms.values())).sum() / self.settings.accumulate_grad_batches)
+
+    def advance(self, batch: Batch) -> None:
+        """Move the clock: every rank has seen as many images."""
+        self.progress.images_seen += len(batch.images) * self.trainer.world_size
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clips and measures gradients here, where a loss scaler has already unscaled them."""
+        if self.settings.gradient_clip_val is None and not self.measuring:
+            return
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
+        player = self.players[self.trainer.optimizers.index(optimizer)]
+        self.remember({f"gradient_norm/{player}": norm})
+        if self.settings.gradient_clip_val is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, self.settings.gradient_clip_val, norm)
+
+    def remember_terms(self, player: str, terms: Terms) -> None:
+        self.remember({f"{player}/{name}": term for name, term in terms.items()})
+
+    def remember(self, values: Terms) -> None:
+        """Keep the latest values, on their device, for the callbacks to fetch when they are due."""
+        self.progress.latest.update({name: value.detach() for name, value in values.items()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["progress"] = asdict(self.progress)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.progress = Progress(**checkpoint["progress"])
+
+
+def seed_device(seed: int, device: torch.device) -> None:
+    """Restart the random streams that a round on `device` draws from; `torch.manual_seed` looks at all others too."""
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Inside, gradients flow through `module` but not into its parameters. Those frozen before stay so afterwards."""
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
