@@ -1,11 +1,11 @@
 """Search for good values of any keys, one training run per trial.
 
-usage: python src/search.py [override of src/train.py ...] [search.key=value ...]
+usage: python src/search.py [override ...] [search.key=value ...]
 
 An override with several values is searched; the others hold for all trials:
 
   loss=hinge,lsgan                                       one of these
-  'loss.n_critic=range(1,6)'                         1, 2, 3, 4 or 5
+  'loss.n_critic=range(1,6)'                             1, 2, 3, 4 or 5
   'loss.label_smoothing=interval(0,0.3)'                 between these
   'optimizer.generator.lr=tag(log,interval(1e-5,1e-2))'  by its logarithm
   'model.generator.width=int(interval(16,64))'           a whole number

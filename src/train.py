@@ -30,7 +30,7 @@ Keys most often set:
   evaluate_every=20_000       images between scores and checkpoints
   sample_every=5_000          images between sample grids
   data.batch_size=128         images in one turn, over all processes
-  loss.n_critic=2         discriminator turns before a generator turn
+  loss.n_critic=2             discriminator turns before a generator turn
   penalty=gradient_penalty    with any loss; so is constraint=weight_clipping
   optimizer.generator.lr=1e-4
   trainer.precision=bf16-mixed

@@ -85,7 +85,7 @@ def test_a_run_goes_on_where_it_is_and_says_so(commands: Commands, run: Path, wo
 
 
 def test_a_sweep_goes_on_where_it_is(commands: Commands, tmp_path: Path) -> None:
-    (tmp_path / "sweep.json").write_text('{"words": ["seed=1,2"]}')
+    (tmp_path / "sweep.json").write_text('{"overrides": ["seed=1,2"]}')
     result = commands("train", f"resume={tmp_path}", "hydra.sweep.dir=elsewhere", cwd=tmp_path)
     assert result.errors == "error: a sweep goes on in its own folder: leave out hydra.sweep.dir=elsewhere\n"
 
@@ -109,8 +109,8 @@ def test_every_tool_finds_the_latest_run(commands: Commands, whole: Path, tmp_pa
 
 def test_latest_search_is_found(commands: Commands, tmp_path: Path) -> None:
     settings = {"trials": 1, "jobs": 1, "seed": 0, "pruner": "none", "prune_after_trials": 2, "prune_after_images": 0}
-    plan = {"words": ["seed=1,2"], "default_space": [], "monitor": "x", "mode": "min", "directory": str(tmp_path)}
+    plan = {"overrides": ["seed=1,2"], "default_space": [], "monitor": "x", "mode": "min", "directory": str(tmp_path)}
     (tmp_path / "search" / "a").mkdir(parents=True)
     (tmp_path / "search" / "a" / "search.json").write_text(json.dumps(plan | {"settings": settings}))
     result = commands("search", "resume=latest", f"paths.outputs={tmp_path}", "search.seed=3", cwd=tmp_path)
-    assert result.errors.startswith("error: search.seed=3: a search goes on with its own words")
+    assert result.errors.startswith("error: search.seed=3: a search goes on with its own overrides")

@@ -75,7 +75,7 @@ def test_words_to_hydra_are_left_out_of_what_a_run_says(run: Path, marker: Path,
     hostile = word.replace("MARKER", str(marker))
     (run / ".hydra" / "overrides.yaml").write_text(yaml.dump(["seed=1", hostile]))
     assert stored_overrides(run) == ["seed=1"]
-    (tmp_path / "sweep.json").write_text(json.dumps({"words": ["seed=1", hostile]}))
+    (tmp_path / "sweep.json").write_text(json.dumps({"overrides": ["seed=1", hostile]}))
     assert sweep_overrides(tmp_path, [])[:-2] == ["seed=1"]
 
 
@@ -86,7 +86,7 @@ def test_a_sweep_goes_on_without_the_words_to_hydra(
     sweep = tmp_path / "sweep"
     shutil.copytree(whole, sweep / "0")
     words = [word.replace("MARKER", str(marker)), *SHORT]
-    (sweep / "sweep.json").write_text(json.dumps({"words": words}))
+    (sweep / "sweep.json").write_text(json.dumps({"overrides": words}))
     result = commands("train", f"resume={sweep}", f"paths.outputs={tmp_path}/outputs", cwd=tmp_path)
     assert (result.code, result.errors) == (0, "")
     assert not marker.exists()
@@ -96,7 +96,7 @@ def say(run: Path, sweep: Path, word: str, marker: Path) -> None:
     """Make a run and a new sweep of a word."""
     words = [*SHORT, word.replace("MARKER", str(marker))]
     sweep.mkdir()
-    (sweep / "sweep.json").write_text(json.dumps({"words": words}))
+    (sweep / "sweep.json").write_text(json.dumps({"overrides": words}))
     (run / ".hydra" / "overrides.yaml").write_text(yaml.dump(words))
 
 
@@ -130,9 +130,9 @@ def test_targets_in_the_words_of_a_stranger_are_not_built(
 
 
 SWEEPS = {
-    "text": '{"words": "seed=1"}',
-    "numbers": '{"words": [1]}',
-    "null": '{"words": null}',
+    "text": '{"overrides": "seed=1"}',
+    "numbers": '{"overrides": [1]}',
+    "null": '{"overrides": null}',
     "list": "[]",
     "nothing": "",
     "depth": "[" * 100_000,
@@ -150,19 +150,19 @@ def test_sweep_that_says_nonsense_is_refused(tmp_path: Path, case: str) -> None:
 def plan(folder: Path, **changes: Any) -> None:
     settings = {"trials": 1, "jobs": 1, "seed": 0, "pruner": "none", "prune_after_trials": 2, "prune_after_images": 0}
     words = [*SHORT, "seed=range(1,3)"]
-    told = {"words": words, "default_space": [], "monitor": "fid_classifier", "mode": "min", "directory": str(folder)}
-    (folder / "search.json").write_text(json.dumps(told | {"settings": settings} | changes))
+    told = {"overrides": words, "default_space": [], "monitor": "fid_classifier", "mode": "min", "settings": settings}
+    (folder / "search.json").write_text(json.dumps(told | {"directory": str(folder)} | changes))
 
 
 PLANS: dict[str, dict[str, Any]] = {
-    "to hydra": {"words": ["+hydra.callbacks.x._target_=os.system", "seed=1,2"]},
-    "group of hydra": {"words": ["hydra/launcher=../../evil", "seed=1,2"]},
-    "flag": {"words": ["--config-dir=MARKER", "seed=1,2"]},
-    "text": {"words": "seed=1,2"},
-    "numbers": {"words": [1, 2]},
+    "to hydra": {"overrides": ["+hydra.callbacks.x._target_=os.system", "seed=1,2"]},
+    "group of hydra": {"overrides": ["hydra/launcher=../../evil", "seed=1,2"]},
+    "flag": {"overrides": ["--config-dir=MARKER", "seed=1,2"]},
+    "text": {"overrides": "seed=1,2"},
+    "numbers": {"overrides": [1, 2]},
     "no settings": {"settings": {}},
     "unknown part": {"evil": 1},
-    "huge": {"words": ["seed=range(0,9" + "9" * 400 + ")"]},
+    "huge": {"overrides": ["seed=range(0,9" + "9" * 400 + ")"]},
     "directory": {"directory": "/nowhere"},
 }
 
@@ -194,7 +194,7 @@ def test_hostile_trial_of_a_search_fails(
         with_checkpoint(trial, "in callbacks", marker)
     else:
         shutil.rmtree(trial)
-        plan(folder, words=[*SHORT, "seed=range(1,3)", BITING_WORD.replace("MARKER", str(marker))])
+        plan(folder, overrides=[*SHORT, "seed=range(1,3)", BITING_WORD.replace("MARKER", str(marker))])
     distributions = {"seed": IntDistribution(1, 2)}
     study = create_study(storage=f"sqlite:///{folder}/search.db", study_name="search")
     study.add_trial(create_trial(state=TrialState.RUNNING, params={"seed": 1}, distributions=distributions))

@@ -36,11 +36,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's thresholds")
 def test_freed_buffers_are_not_returned_to_the_system() -> None:
-    """Page faults of ten turns that need 64 MB each, after ten such turns: next to none of 156,250.
+    """Page faults of ten turns that need 64 MB each, after ten such turns: without the thresholds 156,250.
 
-    Without the thresholds it is all of them, unless something else happens to lie above the buffers.
+    With them next to none, or the 19,531 of one of the eight buffers where it lies at the end of the heap.
     """
-    assert int(subprocess.check_output([sys.executable, "-c", FAULTS], text=True)) < 15_000
+    assert int(subprocess.check_output([sys.executable, "-c", FAULTS], text=True)) < 45_000
 
 
 class Census(Callback):
