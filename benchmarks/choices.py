@@ -12,12 +12,12 @@ from report import options, quartiles, spread
 
 LOOPED = "optimizer.generator.fused=false optimizer.discriminator.fused=false"
 CHOICES = {
-    "alternating": "system.ending=alternating",
-    "shared": "system.ending=shared",
-    "one_stage": "system.ending=one_stage",
-    "shared, Adam in loops": f"system.ending=shared {LOOPED}",
-    "shared, bf16": "system.ending=shared trainer.precision=bf16-mixed",
-    "one_stage, bf16": "system.ending=one_stage trainer.precision=bf16-mixed",
+    "alternating": "system.fakes=fresh",
+    "shared": "system.fakes=shared",
+    "one_stage": "system=one_stage",
+    "shared, Adam in loops": f"system.fakes=shared {LOOPED}",
+    "shared, bf16": "system.fakes=shared trainer.precision=bf16-mixed",
+    "one_stage, bf16": "system=one_stage trainer.precision=bf16-mixed",
 }
 
 

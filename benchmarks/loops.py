@@ -39,9 +39,9 @@ CASES = {
     "dcgan-bf16": f"{DCGAN} loss=non_saturating trainer.precision=bf16-mixed",
     "dcgan-wgan_gp": f"{DCGAN} loss=wgan_gp",
     "dcgan-wgan_gp-layer": f"{DCGAN} loss=wgan_gp normalization.discriminator=layer",
-    "dcgan-alternating": f"{DCGAN} loss=non_saturating system.ending=alternating",
+    "dcgan-alternating": f"{DCGAN} loss=non_saturating system.fakes=fresh",
     "dcgan-r1": f"{DCGAN} loss=r1",
-    "dcgan-r1-one_stage": f"{DCGAN} loss=r1 system.ending=one_stage",
+    "dcgan-r1-one_stage": f"{DCGAN} loss=r1 system=one_stage",
 }
 """Overrides of `python src/train.py`; `data.channels` and `data.image_size` are of the random pictures."""
 STANDARD = ("mlp", "dcgan", "dcgan-bf16", "dcgan-r1", "dcgan-wgan_gp", "dcgan-wgan_gp-layer")

@@ -26,7 +26,7 @@ def never(message: str) -> None:
 
 @pytest.mark.parametrize(("settled", "first"), [(True, 65), (False, 64)])
 def test_a_resumed_run_writes_a_moment_again_only_if_something_was_still_due_then(settled: bool, first: int) -> None:
-    assert Checkpoint(Path("last.ckpt"), {"images_seen": 64, "settled": settled}).first_unwritten == first
+    assert Checkpoint(Path("last.ckpt"), {"images_seen": 64, "settled": settled}).rewrite_from == first
 
 
 def test_the_newest_moves_up_and_two_are_kept(tmp_path: Path) -> None:

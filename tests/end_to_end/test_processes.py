@@ -27,10 +27,10 @@ GAMES = {
         *TINY["mlp"], "training.accumulate_grad_batches=2", "loss.penalties.r1.interval=2",
     ],
     "shared fakes, critic turns, accumulation": [
-        *TINY["mlp"], "loss=wgan_gp", "loss.n_critic=2", "system.ending=shared",
+        *TINY["mlp"], "loss=wgan_gp", "loss.n_critic=2", "system.fakes=shared",
         "training.accumulate_grad_batches=2", "images=640",
     ],
-    "one stage": [*TINY["mlp"], "loss=r1", "system.ending=one_stage"],
+    "one stage": [*TINY["mlp"], "loss=r1", "system=one_stage"],
     "all at once": [
         *TINY["dcgan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
         "loss.n_critic=2", "training.accumulate_grad_batches=2", "condition=class",

@@ -50,7 +50,7 @@ def rounds(run: Experiment) -> RoundLoader:
 @pytest.mark.parametrize("loss", sorted(groups()["loss"]))
 @pytest.mark.parametrize(
     "words",
-    [["system.ending=alternating"], ["system.ending=shared"], ["training.gradient_clip_val=1.0", "condition=class"]],
+    [["system.fakes=fresh"], ["system.fakes=shared"], ["training.gradient_clip_val=1.0", "condition=class"]],
 )
 def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: list[str]) -> None:
     """From the choice of the images to the average of the weights, with everything observed."""
@@ -84,9 +84,7 @@ def test_no_turn_looks_for_a_driver_again(composed: Compose, monkeypatch: pytest
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-@pytest.mark.parametrize(
-    "words", [["loss=r1"], ["loss=hinge"], ["loss=wgan_gp"], ["loss=r1", "system.ending=alternating"]]
-)
+@pytest.mark.parametrize("words", [["loss=r1"], ["loss=hinge"], ["loss=wgan_gp"], ["loss=r1", "system.fakes=fresh"]])
 def test_compiled_players_lose_as_much(composed: Compose, words: list[str]) -> None:
     """The terms of the first ten rounds, compiled and not."""
     losses = []

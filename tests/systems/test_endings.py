@@ -33,8 +33,8 @@ def weights(system: Any) -> Tensor:
 @pytest.mark.parametrize("words", [["loss.n_critic=3", "images=48"], ["training.accumulate_grad_batches=2"]])
 def test_shared_fakes_are_those_that_both_turns_would_have_drawn(composed: Compose, words: list[str]) -> None:
     """Alternating turns that are given the same latents twice end with the same weights, bit for bit."""
-    shared = experiment(composed, "system.ending=shared", *words)
-    twice = experiment(composed, "system.ending=alternating", *words)
+    shared = experiment(composed, "system.fakes=shared", *words)
+    twice = experiment(composed, "system.fakes=fresh", *words)
     drawn: list[Tensor] = []
     draw = shared.system.latent.sample
 
@@ -54,7 +54,7 @@ def test_shared_fakes_are_those_that_both_turns_would_have_drawn(composed: Compo
 
 
 def test_batch_statistics_of_shared_fakes_update_once(composed: Compose) -> None:
-    run = experiment(composed, "system.ending=shared", "loss=hinge", model="dcgan")
+    run = experiment(composed, "system.fakes=shared", "loss=hinge", model="dcgan")
     run.fit()
     counts = {
         int(value) for name, value in run.system.generator.named_buffers() if name.endswith("num_batches_tracked")
@@ -66,7 +66,7 @@ def test_batch_statistics_of_shared_fakes_update_once(composed: Compose) -> None
 def test_one_stage_gradients_are_those_of_two_passes(composed: Compose, loss: str) -> None:
     """Both players' gradients at the same weights, from one pass, and from a loss and a pass for each."""
     words = [f"loss={loss}", "loss.n_critic=1", "trainer.precision=64-true", "normalization.discriminator=layer"]
-    run = experiment(composed, "system.ending=one_stage", *words)
+    run = experiment(composed, "system=one_stage", *words)
     system, found = run.system, {}
     before = copy.deepcopy(system).double()
     latents: list[Tensor] = []
@@ -103,7 +103,7 @@ def test_one_stage_penalises_without_moving_the_generator(composed: Compose) -> 
     """A penalty of any weight leaves the generator's first step as it is."""
     ends = []
     for weight in (0.0, 50.0):
-        run = experiment(composed, "system.ending=one_stage", "loss=r1", f"loss.penalties.r1.weight={weight}")
+        run = experiment(composed, "system=one_stage", "loss=r1", f"loss.penalties.r1.weight={weight}")
         run.fit()
         ends.append(run.system)
     assert {"discriminator/adversarial", "discriminator/r1", "generator/adversarial"} <= set(ends[0].observed)
@@ -120,4 +120,4 @@ def test_one_stage_penalises_without_moving_the_generator(composed: Compose) -> 
 )
 def test_games_without_one_stage_are_refused(composed: Compose, words: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        experiment(composed, "system.ending=one_stage", *words, model="dcgan")
+        experiment(composed, "system=one_stage", *words, model="dcgan")

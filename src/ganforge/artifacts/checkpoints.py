@@ -5,12 +5,13 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin, get_type_hints
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
 from ganforge.artifacts.files import flush_folder, replace, replacing
+from ganforge.interfaces import Progress
 
 NEWEST_FIRST = ("next", "last", "previous")
 REQUIRED = {
@@ -20,11 +21,7 @@ REQUIRED = {
     "lr_schedulers": list,
     "loops": dict,
     "callbacks": dict,
-    "images_seen": int,
-    "settled": bool,
-    "observed": dict,
-    "scores": dict,
-    "scored_at": int,
+    "progress": dict,
     "epoch": int,
     "global_step": int,
     "pytorch-lightning_version": str,
@@ -50,12 +47,12 @@ class Checkpoint(NamedTuple):
 
     @property
     def images_seen(self) -> int:
-        return self.state["images_seen"]
+        return self.state["progress"]["images_seen"]
 
     @property
-    def first_unwritten(self) -> int:
+    def rewrite_from(self) -> int:
         """The moment from which on records and curves are written again by a run that starts here."""
-        return self.images_seen + self.state["settled"]
+        return self.images_seen + self.state["progress"]["callbacks_done"]
 
 
 def rotate(folder: Path) -> None:
@@ -88,6 +85,12 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     return None
 
 
+def lacking(state: Any, required: dict[str, Any]) -> list[str]:
+    """The keys that `state` lacks, or that are not of their type."""
+    kinds = {key: get_origin(hint) or hint for key, hint in required.items()}
+    return [key for key, kind in kinds.items() if not isinstance(state, dict) or not isinstance(state.get(key), kind)]
+
+
 def load_whole(path: Path) -> dict[str, Any]:
     """The checkpoint, on the CPU, with every checksum verified and nothing but plain data unpickled."""
     try:
@@ -101,9 +104,7 @@ def load_whole(path: Path) -> dict[str, Any]:
     except Exception as error:  # zipfile and torch.load raise nearly anything for bytes that were tampered with
         reason = str(error).splitlines()[0] if str(error) else repr(error)
         raise ValueError(f"{path} is damaged: {reason}") from error
-    wrong = [
-        key for key, kind in REQUIRED.items() if not isinstance(state, dict) or not isinstance(state.get(key), kind)
-    ]
+    wrong = lacking(state, REQUIRED) or lacking(state["progress"], get_type_hints(Progress))
     if wrong:
         raise ValueError(f"{path} is not a checkpoint of ganforge: it has no {wrong[0]}")
     return state

@@ -15,7 +15,7 @@ from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
 from ganforge.faults import Diverged, Stopped
 from ganforge.interfaces import Count
-from ganforge.systems.gan import GANModule
+from ganforge.systems.system import System
 
 
 class Checkpoints(Periodic):
@@ -45,56 +45,56 @@ class Checkpoints(Periodic):
         super().load_state_dict(state)
         self.best, self.best_at = state["best"], state["best_at"]
 
-    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: System) -> None:
         """A resumed run may have been killed before its newest checkpoint had its name, or its best one a copy."""
         if trainer.is_global_zero:
             if trainer.ckpt_path and Path(trainer.ckpt_path) == self.folder / "next.ckpt":
                 rotate(self.folder)
-            if 0 < module.images_seen == self.best_at:
+            if 0 < module.progress.images_seen == self.best_at:
                 self._keep_best(module)
         super().on_train_start(trainer, module)
 
-    def is_due(self, module: GANModule) -> bool:
-        return super().is_due(module) or self.last < module.scored_at == module.images_seen
+    def is_due(self, module: System) -> bool:
+        return super().is_due(module) or self.last < module.progress.scored_at == module.progress.images_seen
 
-    def due(self, trainer: Trainer, module: GANModule) -> None:
+    def due(self, trainer: Trainer, module: System) -> None:
         refuse_divergence(module)
         improved = self._improved(module)
         self._save(trainer, module)
         if trainer.is_global_zero and improved:
             self._keep_best(module)
 
-    def on_exception(self, trainer: Trainer, module: GANModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, module: System, exception: BaseException) -> None:
         if isinstance(exception, Stopped):
             with suppress(Diverged):
                 refuse_divergence(module)
                 self._save(trainer, module)
 
-    def _save(self, trainer: Trainer, module: GANModule) -> None:
+    def _save(self, trainer: Trainer, module: System) -> None:
         """What the loggers hold is written first: a resumed run goes on from there."""
         for logger in trainer.loggers:
             logger.save()
         others = [callback for callback in trainer.callbacks if isinstance(callback, Periodic) and callback is not self]
-        module.settled = not any(callback.is_due(module) for callback in others)
+        module.progress.callbacks_done = not any(callback.is_due(module) for callback in others)
         trainer.save_checkpoint(self.folder / "next.ckpt")
         if trainer.is_global_zero:
             rotate(self.folder)
 
-    def _keep_best(self, module: GANModule) -> None:
+    def _keep_best(self, module: System) -> None:
         if self.monitor is not None:
             link(self.folder / "last.ckpt", self.folder / "best.ckpt")
-        facts = {"images_seen": module.images_seen, "scores": module.scores}
+        facts = {"images_seen": module.progress.images_seen, "scores": module.progress.scores}
         config = portable(dict(module.hparams))
-        save_generator(self.run_folder / "generator.safetensors", module.averaged_generator, config, facts)
+        save_generator(self.run_folder / "generator.safetensors", module.averaged, config, facts)
 
-    def _improved(self, module: GANModule) -> bool:
+    def _improved(self, module: System) -> bool:
         """Whether this moment is to be kept; without a score the latest always is."""
         if self.monitor is not None:
-            if module.scored_at != module.images_seen:
+            if module.progress.scored_at != module.progress.images_seen:
                 return False
-            candidate = order(module.scores[self.monitor], self.mode)
+            candidate = order(module.progress.scores[self.monitor], self.mode)
             if not candidate < (False, self.best):
                 return False
             _, self.best = candidate
-        self.best_at = module.images_seen
+        self.best_at = module.progress.images_seen
         return True

@@ -8,7 +8,7 @@ from typing import Any
 from lightning import Callback, Trainer
 
 from ganforge.interfaces import Count
-from ganforge.systems.gan import GANModule
+from ganforge.systems.system import System
 
 
 class Periodic(Callback):
@@ -22,11 +22,11 @@ class Periodic(Callback):
         self.every = every
         self.last = 0
 
-    def due(self, trainer: Trainer, module: GANModule) -> None:
+    def due(self, trainer: Trainer, module: System) -> None:
         raise AssertionError("a subclass says what is due")
 
-    def is_due(self, module: GANModule) -> bool:
-        return module.images_seen // self.every > self.last // self.every
+    def is_due(self, module: System) -> bool:
+        return module.progress.images_seen // self.every > self.last // self.every
 
     def state_dict(self) -> dict[str, Any]:
         return {"last": self.last}
@@ -34,19 +34,19 @@ class Periodic(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.last = state["last"]
 
-    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: System) -> None:
         self.on_train_batch_end(trainer, module)
 
-    def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, module: System, *_: Any) -> None:
         if self.is_due(module):
             self._fire(trainer, module)
 
-    def on_train_end(self, trainer: Trainer, module: GANModule) -> None:
-        if module.images_seen > self.last:
+    def on_train_end(self, trainer: Trainer, module: System) -> None:
+        if module.progress.images_seen > self.last:
             self._fire(trainer, module)
 
-    def _fire(self, trainer: Trainer, module: GANModule) -> None:
-        before, self.last = self.last, module.images_seen
+    def _fire(self, trainer: Trainer, module: System) -> None:
+        before, self.last = self.last, module.progress.images_seen
         try:
             self.due(trainer, module)
         except BaseException:
@@ -62,8 +62,8 @@ class Budget(Callback):
             raise ValueError(f"images={images}: the budget must be at least one image")
         self.images = self.every = images
 
-    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: System) -> None:
         self.on_train_batch_end(trainer, module)
 
-    def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
-        trainer.should_stop |= module.images_seen >= self.images
+    def on_train_batch_end(self, trainer: Trainer, module: System, *_: Any) -> None:
+        trainer.should_stop |= module.progress.images_seen >= self.images

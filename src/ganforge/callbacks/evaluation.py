@@ -13,7 +13,7 @@ from ganforge.callbacks.interruption import raise_if_interrupted
 from ganforge.interfaces import Count
 from ganforge.metrics.features import Features
 from ganforge.scoring.evaluator import Evaluator
-from ganforge.systems.gan import GANModule
+from ganforge.systems.system import System
 
 
 class Evaluation(Periodic):
@@ -27,23 +27,26 @@ class Evaluation(Periodic):
         self.evaluator = evaluator
         self.records = Path(run_folder) / RECORDS
 
-    def on_fit_start(self, trainer: Trainer, module: GANModule) -> None:
+    def on_fit_start(self, trainer: Trainer, module: System) -> None:
         if trainer.is_global_zero:
             self.evaluator.prepare(trainer.datamodule, module.device)
         trainer.strategy.barrier()
         if not trainer.is_global_zero:
             self.evaluator.prepare(trainer.datamodule, module.device)
 
-    def due(self, trainer: Trainer, module: GANModule) -> None:
+    def due(self, trainer: Trainer, module: System) -> None:
         fake = self._fakes(trainer, module)
         scores = self.evaluator.score(fake) if trainer.is_global_zero else {}
-        module.scores, module.scored_at = trainer.strategy.broadcast(scores), module.images_seen
+        module.progress.scores, module.progress.scored_at = (
+            trainer.strategy.broadcast(scores),
+            module.progress.images_seen,
+        )
         for logger in trainer.loggers:
-            logger.log_metrics({f"scores/{name}": value for name, value in scores.items()}, module.images_seen)
+            logger.log_metrics({f"scores/{name}": value for name, value in scores.items()}, module.progress.images_seen)
         if trainer.is_global_zero:
-            append_line(self.records, self.evaluator.record(module.images_seen, scores))
+            append_line(self.records, self.evaluator.record(module.progress.images_seen, scores))
 
-    def _fakes(self, trainer: Trainer, module: GANModule) -> Features:
+    def _fakes(self, trainer: Trainer, module: System) -> Features:
         """Features and logits of all fakes on every rank, in the order of their latents."""
         blocks: Iterable[Tensor] = self.evaluator.fakes(module, trainer.global_rank, trainer.world_size)
         if trainer.world_size == 1:
@@ -53,7 +56,7 @@ class Evaluation(Periodic):
         return Features(*(tensor.flatten(0, 1)[: self.evaluator.images].cpu() for tensor in gathered))
 
 
-def stoppable(blocks: Iterable[Tensor], trainer: Trainer, module: GANModule) -> Iterator[Tensor]:
+def stoppable(blocks: Iterable[Tensor], trainer: Trainer, module: System) -> Iterator[Tensor]:
     for block in blocks:
         raise_if_interrupted(trainer, module)
         yield block

@@ -4,25 +4,25 @@ from lightning import Trainer
 
 from ganforge.callbacks.clock import Periodic
 from ganforge.faults import Diverged
-from ganforge.systems.gan import GANModule
+from ganforge.systems.system import System
 
 
-def refuse_divergence(module: GANModule) -> None:
-    """Raises `Diverged` if a term of either player, or a weight, is NaN or infinite; waits for the device."""
-    for name, value in module.observed.items():
+def refuse_divergence(module: System) -> None:
+    """Raises `Diverged` if a term of a player, or a weight, is NaN or infinite; waits for the device."""
+    for name, value in module.progress.latest.items():
         player, _, term = name.partition("/")
-        if player in ("discriminator", "generator") and not value.isfinite():
+        if player in module.players and not value.isfinite():
             raise Diverged(
-                f"{player}: the term {term} is {value.item()} after {module.images_seen:,} images. "
+                f"{player}: the term {term} is {value.item()} after {module.progress.images_seen:,} images. "
                 "Lower the learning rates, clip gradients (training.gradient_clip_val=) or add a penalty"
             )
     for name, weight in module.named_parameters():
         if not weight.isfinite().all():
-            raise Diverged(f"the weight {name} is not finite after {module.images_seen:,} images")
+            raise Diverged(f"the weight {name} is not finite after {module.progress.images_seen:,} images")
 
 
 class Health(Periodic):
     """Looks for divergence every `every` images, and once at the end."""
 
-    def due(self, trainer: Trainer, module: GANModule) -> None:
+    def due(self, trainer: Trainer, module: System) -> None:
         refuse_divergence(module)

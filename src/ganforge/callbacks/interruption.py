@@ -10,7 +10,7 @@ from ganforge.compat.lightning import MultiProcessingLauncher
 from ganforge.faults import Stopped
 from ganforge.interfaces import Count
 from ganforge.process import signals
-from ganforge.systems.gan import GANModule
+from ganforge.systems.system import System
 
 PREEMPTION = "SIGUSR2"
 """Handled where a library, such as submitit, has set a handler for it."""
@@ -28,8 +28,8 @@ class Interruption(Callback):
         self.agreed = 0
         self.handlers: dict[int, Any] = {}
 
-    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
-        self.agreed = module.images_seen
+    def on_train_start(self, trainer: Trainer, module: System) -> None:
+        self.agreed = module.progress.images_seen
         signals.received.clear()
 
         def stop(number: int, frame: FrameType | None) -> None:
@@ -40,25 +40,25 @@ class Interruption(Callback):
         expected = [preemption] if preemption and callable(signal.getsignal(preemption)) else []
         self.handlers = signals.handle(stop, *expected)
 
-    def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, module: System, *_: Any) -> None:
         if trainer.world_size > 1:
-            if module.images_seen // self.every == self.agreed // self.every:
+            if module.progress.images_seen // self.every == self.agreed // self.every:
                 return
-            self.agreed = module.images_seen
+            self.agreed = module.progress.images_seen
             if not trainer.strategy.reduce_boolean_decision(module.stop_signal is not None, all=False):
                 return
             module.stop_signal = module.stop_signal or signal.SIGTERM
         raise_if_interrupted(trainer, module)
 
-    def teardown(self, trainer: Trainer, module: GANModule, stage: str) -> None:
+    def teardown(self, trainer: Trainer, module: System, stage: str) -> None:
         signals.restore(self.handlers)
         self.handlers = {}
 
 
-def raise_if_interrupted(trainer: Trainer, module: GANModule) -> None:
+def raise_if_interrupted(trainer: Trainer, module: System) -> None:
     """Raises `Stopped` if a signal has asked for it and the run is not at its end anyway."""
     if module.stop_signal is not None and not trainer.should_stop:
-        stop = Stopped(module.stop_signal, module.images_seen)
+        stop = Stopped(module.stop_signal, module.progress.images_seen)
         if isinstance(trainer.strategy.launcher, MultiProcessingLauncher):  # Lightning tells callbacks in the parent
             for callback in trainer.callbacks:
                 callback.on_exception(trainer, module, stop)

@@ -9,7 +9,7 @@ from rich.text import Text
 from ganforge.callbacks.clock import Periodic
 from ganforge.interfaces import Count
 from ganforge.process.terminal import plain_console
-from ganforge.systems.gan import GANModule
+from ganforge.systems.system import System
 
 
 class ImagesPerSecond(ProgressColumn):
@@ -20,7 +20,7 @@ class ImagesPerSecond(ProgressColumn):
 
 
 class ProgressBar(Periodic):
-    """Rate, time left, both players' losses and the last monitored score.
+    """Rate, time left, each player's loss and the last monitored score.
 
     Where the output is no terminal there is a plain line instead, after each evaluation, every `line_every` images and
     at the end; nothing is shown without `show`.
@@ -33,7 +33,7 @@ class ProgressBar(Periodic):
         self.last_line = 0
         self.console = plain_console()
 
-    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: System) -> None:
         if not trainer.is_global_zero:
             return
         self.progress = Progress(
@@ -46,41 +46,41 @@ class ProgressBar(Periodic):
             disable=not (self.show and self.console.is_terminal),
             speed_estimate_period=10,
         )
-        self.shown_scores, self.last_line = module.scores, module.images_seen
-        self.task = self.progress.add_task("", total=self.images, completed=module.images_seen)
+        self.shown_scores, self.last_line = module.progress.scores, module.progress.images_seen
+        self.task = self.progress.add_task("", total=self.images, completed=module.progress.images_seen)
         self.progress.start()
         super().on_train_start(trainer, module)
 
-    def due(self, trainer: Trainer, module: GANModule) -> None:
+    def due(self, trainer: Trainer, module: System) -> None:
         if trainer.is_global_zero:
-            done = min(module.images_seen, self.images)
+            done = min(module.progress.images_seen, self.images)
             description = self._description(module)
             self.progress.update(self.task, completed=done, description=description)
             if self.show and not self.console.is_terminal and self._line_is_due(module):
-                self.shown_scores, self.last_line = module.scores, module.images_seen
-                self.console.print(f"{module.images_seen:,} images {description}", soft_wrap=True)
+                self.shown_scores, self.last_line = module.progress.scores, module.progress.images_seen
+                self.console.print(f"{module.progress.images_seen:,} images {description}", soft_wrap=True)
 
-    def _line_is_due(self, module: GANModule) -> bool:
-        if module.scores not in ({}, self.shown_scores) or module.images_seen >= self.images:
+    def _line_is_due(self, module: System) -> bool:
+        if module.progress.scores not in ({}, self.shown_scores) or module.progress.images_seen >= self.images:
             return True
-        return module.images_seen // self.line_every > self.last_line // self.line_every
+        return module.progress.images_seen // self.line_every > self.last_line // self.line_every
 
-    def _description(self, module: GANModule) -> str:
-        losses = {"discriminator": 0.0, "generator": 0.0}
-        for name, value in module.observed.items():
+    def _description(self, module: System) -> str:
+        losses = dict.fromkeys(module.players, 0.0)
+        for name, value in module.progress.latest.items():
             player = name.split("/")[0]
             if player in losses:
                 losses[player] += value.item()
-        text = f"D {losses['discriminator']:.2f} G {losses['generator']:.2f}"
-        if self.monitor in module.scores:
-            text += f" {self.monitor.split('_')[0]} {module.scores[self.monitor]:.4g}"
+        text = " ".join(f"{player[0].upper()} {loss:.2f}" for player, loss in losses.items())
+        if self.monitor in module.progress.scores:
+            text += f" {self.monitor.split('_')[0]} {module.progress.scores[self.monitor]:.4g}"
         return text
 
-    def on_train_end(self, trainer: Trainer, module: GANModule) -> None:
+    def on_train_end(self, trainer: Trainer, module: System) -> None:
         super().on_train_end(trainer, module)
         self._stop(trainer)
 
-    def on_exception(self, trainer: Trainer, module: GANModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, module: System, exception: BaseException) -> None:
         self._stop(trainer)
 
     def _stop(self, trainer: Trainer) -> None:

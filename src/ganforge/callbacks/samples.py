@@ -10,7 +10,7 @@ from ganforge.artifacts.images import grid, labelled, save_png
 from ganforge.callbacks.clock import Periodic
 from ganforge.interfaces import Count
 from ganforge.randomness import derived_generator
-from ganforge.systems.gan import GANModule
+from ganforge.systems.system import System
 
 
 class Samples(Periodic):
@@ -23,17 +23,17 @@ class Samples(Periodic):
         self.count, self.seed = count, seed
         self.folder = Path(run_folder) / "samples"
 
-    def on_train_start(self, trainer: Trainer, module: GANModule) -> None:
-        if trainer.is_global_zero and module.images_seen == 0:
+    def on_train_start(self, trainer: Trainer, module: System) -> None:
+        if trainer.is_global_zero and module.progress.images_seen == 0:
             real = grid(trainer.datamodule.held_out_split.images[: self.count])
             self._show(trainer, "real", real, "held-out real images", "real", 0)
             self.due(trainer, module)
         super().on_train_start(trainer, module)
 
-    def due(self, trainer: Trainer, module: GANModule) -> None:
+    def due(self, trainer: Trainer, module: System) -> None:
         if trainer.is_global_zero:
             latents = module.latent.sample(self.count, generator=derived_generator("samples", self.seed))
-            fake, clock = grid(module.images_from(latents)), module.images_seen
+            fake, clock = grid(module.images_from(latents)), module.progress.images_seen
             self._show(trainer, f"{clock:09d}", fake, f"{clock:,} images seen", "samples", clock)
 
     def _show(self, trainer: Trainer, file: str, picture: Tensor, caption: str, tag: str, images_seen: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from lightning import Callback, Trainer
 
 from ganforge.artifacts.records import write_json
-from ganforge.systems.gan import GANModule
+from ganforge.systems.system import System
 
 
 class Status(Callback):
@@ -20,14 +20,14 @@ class Status(Callback):
         self.file, self.record, self.images = file, record, images
         self.trained = False
 
-    def on_train_batch_end(self, trainer: Trainer, module: GANModule, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, module: System, *_: Any) -> None:
         if not self.trained:
             self.trained = True
             self._write(trainer, state="running")
 
-    def on_fit_end(self, trainer: Trainer, module: GANModule) -> None:
-        state = "finished" if module.images_seen >= self.images else "ended"
-        self._write(trainer, state=state, images_seen=module.images_seen)
+    def on_fit_end(self, trainer: Trainer, module: System) -> None:
+        state = "finished" if module.progress.images_seen >= self.images else "ended"
+        self._write(trainer, state=state, images_seen=module.progress.images_seen)
 
     def _write(self, trainer: Trainer, **facts: Any) -> None:
         if trainer.is_global_zero:

@@ -68,7 +68,7 @@ def _own_parameters(function: Any) -> tuple[dict[str, Any], bool]:
     named = [
         p.name
         for p in signature.parameters.values()
-        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name != "self"
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"
     ]
     return {name: hints.get(name, Any) for name in named}, inspect.Parameter.VAR_KEYWORD in kinds
 

@@ -21,10 +21,10 @@ from ganforge.configuration.needs import (
     has_scores,
     refuse_few_held_out,
     refuse_foreign_metrics,
-    refuse_impossible_endings,
-    refuse_impossible_games,
+    refuse_low_precision,
     refuse_missing_hardware,
     refuse_missing_labels,
+    refuse_mixed_gradients,
     refuse_other_budgets,
     refuse_other_launchers,
     refuse_uneven_ranks,
@@ -38,7 +38,7 @@ from ganforge.faults import unwrapped
 from ganforge.interfaces import Batch
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.process.signals import start_ignoring_signals
-from ganforge.systems.adversarial import AdversarialModule
+from ganforge.systems.system import System
 
 TRAINING_IMAGES = "training_images"
 """The key of their fingerprint in the hyperparameters, which checkpoints carry."""
@@ -51,7 +51,7 @@ class Experiment:
 
     config: DictConfig
     data: InMemoryData
-    system: AdversarialModule
+    system: System
     trainer: lightning.Trainer
 
     @property
@@ -71,13 +71,13 @@ class Experiment:
             raise cause from error
 
 
-def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | None = None) -> Experiment:
+def build(config: DictConfig, in_sweep: bool = False, rewrite_from: int | None = None) -> Experiment:
     """Build an experiment from configuration that may come from anywhere; ValueError says what to change.
 
-    Curves of an earlier start are kept up to the moment `first_unwritten`.
+    Curves of an earlier start are kept up to the moment `rewrite_from`.
     """
     try:
-        return _built(config, in_sweep, first_unwritten)
+        return _built(config, in_sweep, rewrite_from)
     except (ValueError, OSError, MemoryError, OmegaConfBaseException):
         raise
     except Exception as error:  # a part was given what no signature speaks of
@@ -85,7 +85,7 @@ def build(config: DictConfig, in_sweep: bool = False, first_unwritten: int | Non
         raise ValueError(f"this configuration cannot be built: {type(error).__name__}: {reason}") from error
 
 
-def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> Experiment:
+def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Experiment:
     config = config.copy()
     OmegaConf.set_struct(config, False)
     refuse_endless_references(OmegaConf.to_container(config))
@@ -105,11 +105,11 @@ def _built(config: DictConfig, in_sweep: bool, first_unwritten: int | None) -> E
     system = create(config.system, "system").to(memory_format=torch.channels_last)
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
-    refuse_impossible_games(system, config.trainer.precision)
-    refuse_impossible_endings(system, config.trainer.precision)
+    refuse_mixed_gradients(system)
+    refuse_low_precision(system, config.trainer.precision)
     if described:
         load(data, config)
-    trainer = build_trainer(config, first_unwritten)
+    trainer = build_trainer(config, rewrite_from)
     refuse_other_launchers(trainer, in_sweep)
     warn_of_crowding(trainer)
     refuse_missing_labels(config, data)
@@ -158,13 +158,13 @@ def sample_fingerprint(split: Batch) -> str:
     return fingerprint(len(split.images), split.images[::step], *labels)
 
 
-def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.Trainer:
+def build_trainer(config: DictConfig, rewrite_from: int | None) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
     trainer = create(
         config.trainer,
         "trainer",
         callbacks=[create_as(Callback, node, f"callbacks.{name}") for name, node in config.callbacks.items()],
-        logger=[build_logger(node, name, first_unwritten) for name, node in config.get("logger", {}).items()],
+        logger=[build_logger(node, name, rewrite_from) for name, node in config.get("logger", {}).items()],
         plugins=[AtomicCheckpointIO()],
         default_root_dir=config.paths.run,
         max_steps=-1,
@@ -179,7 +179,7 @@ def build_trainer(config: DictConfig, first_unwritten: int | None) -> lightning.
     return trainer
 
 
-def build_logger(node: DictConfig, name: str, first_unwritten: int | None) -> Any:
+def build_logger(node: DictConfig, name: str, rewrite_from: int | None) -> Any:
     """TensorBoard's and our own logger drop what a resumed run will write once more."""
     goes_on = node._target_.endswith((".TensorBoardLogger", ".CsvCurves"))
-    return create_as(Logger, node, f"logger.{name}", **({"purge_step": first_unwritten} if goes_on else {}))
+    return create_as(Logger, node, f"logger.{name}", **({"purge_step": rewrite_from} if goes_on else {}))

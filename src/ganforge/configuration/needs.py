@@ -14,6 +14,7 @@ from ganforge.compat.torch import BatchNorm
 from ganforge.data.module import InMemoryData
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
+from ganforge.systems.system import System
 
 LIMITS = (
     "fast_dev_run", "limit_train_batches", "max_epochs", "max_steps", "max_time", "min_epochs", "min_steps",
@@ -69,39 +70,27 @@ def refuse_other_budgets(trainer: DictConfig) -> None:
     raise ValueError(f"trainer.{wrong}={trainer[wrong]}: the budget of a run is images=; trainer=debug ends it early")
 
 
-def refuse_impossible_games(system: AdversarialModule, precision: str) -> None:
-    per_sample = [name for name, penalty in system.game.penalties.items() if penalty.per_sample]
-    if not per_sample:
+def refuse_mixed_gradients(system: System) -> None:
+    """What needs each image's own gradient makes no sense where batch norm in the discriminator mixes the images."""
+    if not isinstance(system, AdversarialModule):
         return
-    if any(isinstance(layer, BatchNorm) for layer in system.discriminator.modules()):
+    needing = ["this system"] if system.per_sample else []
+    needing += [f"the penalty {name}" for name, penalty in system.game.penalties.items() if penalty.per_sample]
+    if needing and any(isinstance(layer, BatchNorm) for layer in system.discriminator.modules()):
         raise ValueError(
-            f"the penalty {per_sample[0]} looks at each image's own gradient, which batch norm in the discriminator "
-            "mixes up. Use normalization.discriminator=layer (or instance, or none)"
-        )
-    if precision in ("16-true", "bf16-true"):
-        raise ValueError(
-            f"the penalty {per_sample[0]} needs float32 weights: use trainer.precision=bf16-mixed or 32-true"
-        )
-
-
-def refuse_impossible_endings(system: AdversarialModule, precision: str) -> None:
-    """One pass serves both players only if each fake has a gradient of its own, and none is lost."""
-    if system.ending != "one_stage":
-        return
-    if any(isinstance(layer, BatchNorm) for layer in system.discriminator.modules()):
-        raise ValueError(
-            "system.ending=one_stage needs each image's own gradient, which batch norm in the discriminator mixes up. "
+            f"{needing[0]} needs each image's own gradient, which batch norm in the discriminator mixes up. "
             "Use normalization.discriminator=layer (or instance, or none)"
         )
-    sure = torch.tensor([-3.0, 3.0])
-    if not system.game.gradient_ratio(torch.zeros(2), sure).isfinite().all():
+
+
+def refuse_low_precision(system: System, precision: str) -> None:
+    if precision in system.refused_precisions:
+        raise ValueError(f"trainer.precision={precision}: {system.refused_precisions[precision]}")
+    penalties = system.game.penalties if isinstance(system, AdversarialModule) else {}
+    per_sample = [name for name, penalty in penalties.items() if penalty.per_sample]
+    if per_sample and precision in ("16-true", "bf16-true"):
         raise ValueError(
-            "system.ending=one_stage: this loss gives the discriminator no gradient for fakes that it is sure of, so "
-            "there is none to hand on to the generator. Use system.ending=shared, or another loss"
-        )
-    if precision == "16-mixed":
-        raise ValueError(
-            "system.ending=one_stage steps both players on one loss scale: use trainer.precision=bf16-mixed"
+            f"the penalty {per_sample[0]} needs float32 weights: use trainer.precision=bf16-mixed or 32-true"
         )
 
 
@@ -131,7 +120,7 @@ def has_scores(config: DictConfig) -> bool:
     return extractor is not None and not (OmegaConf.is_dict(extractor) and "_target_" not in extractor)
 
 
-def refuse_unused_labels(system: AdversarialModule, config: DictConfig, data: InMemoryData) -> None:
+def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData) -> None:
     """With condition=class, labels must be there and both players must take them."""
     if not config.condition.labels:
         return
@@ -152,7 +141,7 @@ def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
         )
 
 
-def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: AdversarialModule) -> None:
+def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: System) -> None:
     if data.batch_size % trainer.world_size:
         raise ValueError(
             f"data.batch_size={data.batch_size} is shared among all processes: it must be a multiple of their number, "

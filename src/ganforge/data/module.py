@@ -168,7 +168,7 @@ class InMemoryData(LightningDataModule):
             resident(self.train_split, system.device),
             self.batch_size,
             turns=system.batches_per_round,
-            start=system.images_seen,
+            start=system.progress.images_seen,
             seed=self.seed,
             rank=trainer.global_rank,
             ranks=trainer.world_size,

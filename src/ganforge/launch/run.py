@@ -36,16 +36,16 @@ def fit(config: DictConfig, job: Job) -> None:
     learning rates, at most three times in the life of a run.
     """
     start = newest(job.folder / "checkpoints", warn) if job.resumed else None
-    first_unwritten = (start.first_unwritten if start else 0) if job.resumed else None
+    rewrite_from = (start.rewrite_from if start else 0) if job.resumed else None
     while True:
-        experiment = build(config, job.in_sweep, first_unwritten)
+        experiment = build(config, job.in_sweep, rewrite_from)
         experiment.system.rollbacks = len(read_lines(job.folder / ROLLBACKS))
         if start:
             refuse_unfit(start, experiment)
         begin(config, job)
         callbacks: list[Any] = experiment.trainer.callbacks  # type: ignore[attr-defined]
         callbacks.insert(0, Status(job.folder / "status.json", job.status("starting"), config.images))
-        forget_what_comes_again(job.folder, first_unwritten)
+        forget_what_comes_again(job.folder, rewrite_from)
         if start:
             say(f"going on at {start.images_seen:,} of {config.images:,} images", job)
         elif job.resumed:
@@ -56,7 +56,7 @@ def fit(config: DictConfig, job: Job) -> None:
             if config.training.on_nan != "rollback" or experiment.system.rollbacks == MOST_ROLLBACKS:
                 raise
             start = newest(job.folder / "checkpoints", warn)
-            first_unwritten = start.first_unwritten if start else 0
+            rewrite_from = start.rewrite_from if start else 0
             roll_back(job, str(divergence), start)
 
 
@@ -109,12 +109,12 @@ def self_contained(config: DictConfig) -> DictConfig:
     return config
 
 
-def forget_what_comes_again(folder: Path, first_unwritten: int | None) -> None:
+def forget_what_comes_again(folder: Path, rewrite_from: int | None) -> None:
     """Drop the evaluations that a resumed run will make once more; those that `evaluate.py` made stay."""
     records = folder / RECORDS
-    if rank() == 0 and first_unwritten is not None and records.exists():
+    if rank() == 0 and rewrite_from is not None and records.exists():
         lines = read_lines(records)
-        replace_lines(records, [line for line in lines if "by" in line or line["images_seen"] < first_unwritten])
+        replace_lines(records, [line for line in lines if "by" in line or line["images_seen"] < rewrite_from])
 
 
 def show_summary(config: DictConfig, job: Job) -> float | None:

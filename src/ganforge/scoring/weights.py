@@ -28,7 +28,7 @@ def stored_weights(folder: Path, moment: Moment, sample_from: str) -> Weights:
     """Those of the checkpoint; `generator.safetensors`, the averaged generator at its best, can stand for the best."""
     checkpoint = stored_checkpoint(folder, moment)
     if checkpoint is not None:
-        player = "generator." if sample_from == "live" else "averaged_generator."
+        player = "generator." if sample_from == "live" else "averaged."
         state = {
             name.removeprefix(player): tensor
             for name, tensor in checkpoint.state["state_dict"].items()
@@ -61,11 +61,11 @@ def system_with(weights: Weights, run: DictConfig, device: torch.device) -> GANM
     with torch.device("meta"):
         system: GANModule = create(run.system, "system")
     try:
-        system.averaged_generator.load_state_dict(weights.state, assign=True)
+        system.averaged.load_state_dict(weights.state, assign=True)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ValueError(f"{weights.source} does not fit the configuration of the run: {reason}") from error
     del system.discriminator
-    system.generator = system.averaged_generator
+    system.generator = system.averaged
     dtype = next(system.generator.parameters()).dtype
     return system.to(device, dtype, memory_format=torch.channels_last)

@@ -21,6 +21,8 @@ class AdversarialModule(System):
 
     players: ClassVar = ("discriminator", "generator")
     averaged_player: ClassVar = "generator"
+    per_sample: ClassVar[bool] = False
+    """Whether each fake needs a gradient of its own, as for penalties of that name."""
 
     def __init__(
         self,

@@ -1,5 +1,9 @@
 """Both players from one pass (Shen et al. 2021, "Training Generative Adversarial Networks in One Stage")."""
 
+from typing import Any, ClassVar
+
+import torch
+
 from ganforge.interfaces import Batch
 from ganforge.systems.gan import GANModule
 
@@ -10,6 +14,18 @@ class OneStageGAN(GANModule):
     The loss and the discriminator must give each fake a gradient of its own, which is nowhere zero:
     d discriminator loss / d fake becomes d generator loss / d fake on its way back to the generator.
     """
+
+    per_sample: ClassVar = True
+    refused_precisions: ClassVar = {"16-mixed": "both players step on one loss scale; use bf16-mixed"}
+
+    def __init__(self, **gan: Any) -> None:
+        super().__init__(**gan)
+        sure = torch.tensor([-3.0, 3.0])
+        if not self.game.gradient_ratio(torch.zeros(2), sure).isfinite().all():
+            raise ValueError(
+                "system=one_stage: this loss gives the discriminator no gradient for fakes that it is sure of, so "
+                "there is none to hand on to the generator. Use system=gan, or another loss"
+            )
 
     def play(self, batch: Batch) -> None:
         *earlier, last = batch.chunks(self.game.n_critic)

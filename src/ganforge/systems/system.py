@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 from lightning import LightningModule
-from torch import Tensor, nn
+from torch import nn
 
 from ganforge.compat.torch import unscale_before_step
 from ganforge.interfaces import Batch, Progress, Terms
@@ -37,6 +37,8 @@ class System(LightningModule):
     players: ClassVar[tuple[str, ...]]
     averaged_player: ClassVar[str]
     """The player of which `averaged` is the moving average."""
+    refused_precisions: ClassVar[dict[str, str]] = {}
+    """Those of `trainer.precision` that make no sense, and what to do instead."""
 
     def __init__(
         self,
