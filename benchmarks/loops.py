@@ -90,7 +90,7 @@ class Watch(Callback):
         self.clock = clock
 
     def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
-        self.clock.tick(module.images_seen)
+        self.clock.tick(module.progress.images_seen)
 
 
 def ours(run: Any, clock: Clock) -> None:
@@ -151,11 +151,15 @@ def step(optimizer: Any, terms: dict[str, Any]) -> None:
     optimizer.step()
 
 
+def discriminator_terms(game: Any, logits: Any, critic: Any, real: Any, fake: Any, number: int) -> dict[str, Any]:
+    return game.discriminator_terms(*logits) | game.penalty_terms(critic, real, fake, number)
+
+
 def plain_turn(system: Any, optimizers: list[Any], real: Any, number: int, both: bool) -> None:
     generator, discriminator, game = system.generator, system.discriminator, system.game
     fake = generator(system.latent.sample(len(real), real.device)).detach()
     logits = discriminator(real), discriminator(fake)
-    step(optimizers[0], game.discriminator_terms(*logits, discriminator, real, fake, number))
+    step(optimizers[0], discriminator_terms(game, logits, discriminator, real, fake, number))
     if both:
         fake = generator(system.latent.sample(len(real), real.device))
         step(optimizers[1], game.generator_terms(lambda: discriminator(real), discriminator(fake)))
@@ -163,11 +167,11 @@ def plain_turn(system: Any, optimizers: list[Any], real: Any, number: int, both:
 
 def tuned_turn(system: Any, optimizers: list[Any], real: Any, number: int, both: bool) -> None:
     generator, discriminator, game = system.generator, system.discriminator, system.game
-    shared = both and system.ending == "shared"
+    shared = both and system.fakes == "shared"
     with torch.set_grad_enabled(shared):
         fake = generator(system.latent.sample(len(real), real.device))
     logits = discriminator(real), discriminator(fake.detach())
-    step(optimizers[0], game.discriminator_terms(*logits, discriminator, real, fake.detach(), number))
+    step(optimizers[0], discriminator_terms(game, logits, discriminator, real, fake.detach(), number))
     if both:
         discriminator.requires_grad_(False)
         if not shared:

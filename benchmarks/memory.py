@@ -25,8 +25,8 @@ class Tenths(Callback):
         self.images, self.moments = images, [(time.perf_counter(), resident(), 0)]
 
     def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
-        if module.images_seen * 10 // self.images > len(self.moments) - 1:
-            self.moments.append((time.perf_counter(), resident(), module.images_seen))
+        if module.progress.images_seen * 10 // self.images > len(self.moments) - 1:
+            self.moments.append((time.perf_counter(), resident(), module.progress.images_seen))
 
 
 def resident() -> int:

@@ -1,6 +1,7 @@
 """Which checkpoint is the newest whole one, and what makes a file none."""
 
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import pytest
 import torch
 
 from ganforge.artifacts.checkpoints import REQUIRED, AtomicCheckpointIO, Checkpoint, load_whole, newest, rotate
+from ganforge.interfaces import Progress
 
 
 def state(images: int = 0, **changes: Any) -> dict[str, Any]:
     """The least that a checkpoint holds."""
-    return {key: kind() for key, kind in REQUIRED.items()} | {"images_seen": images} | changes
+    return {key: kind() for key, kind in REQUIRED.items()} | {"progress": asdict(Progress(images))} | changes
 
 
 def written(path: Path, content: Any) -> Path:
@@ -24,9 +26,10 @@ def never(message: str) -> None:
     raise AssertionError(message)
 
 
-@pytest.mark.parametrize(("settled", "first"), [(True, 65), (False, 64)])
-def test_a_resumed_run_writes_a_moment_again_only_if_something_was_still_due_then(settled: bool, first: int) -> None:
-    assert Checkpoint(Path("last.ckpt"), {"images_seen": 64, "settled": settled}).rewrite_from == first
+@pytest.mark.parametrize(("done", "first"), [(True, 65), (False, 64)])
+def test_a_resumed_run_writes_a_moment_again_only_if_something_was_still_due_then(done: bool, first: int) -> None:
+    progress = asdict(Progress(64, callbacks_done=done))
+    assert Checkpoint(Path("last.ckpt"), {"progress": progress}).rewrite_from == first
 
 
 def test_the_newest_moves_up_and_two_are_kept(tmp_path: Path) -> None:
@@ -36,7 +39,7 @@ def test_the_newest_moves_up_and_two_are_kept(tmp_path: Path) -> None:
         assert newest(tmp_path, never).images_seen == images
         rotate(tmp_path)
         assert newest(tmp_path, never).images_seen == images
-    assert {path.name: load_whole(path)["images_seen"] for path in tmp_path.iterdir()} == {
+    assert {path.name: load_whole(path)["progress"]["images_seen"] for path in tmp_path.iterdir()} == {
         "last.ckpt": 24,
         "previous.ckpt": 16,
     }

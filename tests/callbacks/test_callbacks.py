@@ -44,7 +44,7 @@ class Times(Periodic):
         self.times: list[int] = []
 
     def due(self, trainer: Trainer, module: LightningModule) -> None:
-        self.times.append(module.images_seen)
+        self.times.append(module.progress.images_seen)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_periodic_fires_when_the_clock_passes_a_multiple_and_at_the_end(
 def test_budget_ends_the_run_at_the_first_whole_round(composed: Compose, images: int, seen: int) -> None:
     run = experiment(composed, f"images={images}")
     run.fit()
-    assert run.system.images_seen == seen
+    assert run.system.progress.images_seen == seen
 
 
 class Impatient(Callback):
@@ -92,7 +92,7 @@ class Poison(Callback):
         self.at = at
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-        if module.images_seen >= self.at:
+        if module.progress.images_seen >= self.at:
             next(module.discriminator.parameters()).data.fill_(float("nan"))
 
 
@@ -102,7 +102,7 @@ def test_last_good_checkpoint_stays_when_a_run_diverges(composed: Compose, tmp_p
     with pytest.raises(Diverged, match=r"the term adversarial is nan after 160 images"):
         run.fit()
     checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
-    assert checkpoint["images_seen"] == 128
+    assert checkpoint["progress"]["images_seen"] == 128
     assert all(value.isfinite().all() for value in checkpoint["state_dict"].values())
 
 
@@ -117,7 +117,7 @@ def test_a_ruined_weight_is_never_saved(
     def then_ruin(*args: Any) -> None:
         original(*args)
         next(run.system.generator.parameters()).data.fill_(float("inf"))
-        run.system.observed.clear()
+        run.system.progress.latest.clear()
         run.system.stop_signal = stopped
 
     run.system.training_step = then_ruin
@@ -129,12 +129,13 @@ def test_a_ruined_weight_is_never_saved(
 def test_only_a_term_or_a_weight_says_that_a_run_diverged(composed: Compose) -> None:
     """A gradient norm is infinite whenever a loss scale was too high, which mends itself."""
     system = experiment(composed).system
-    system.observed = {"gradient_norm/generator": torch.tensor(torch.inf), "logits/real": torch.tensor(torch.inf)}
+    infinite = torch.tensor(torch.inf)
+    system.progress.latest = {"gradient_norm/generator": infinite, "logits/real": infinite}
     refuse_divergence(system)
-    system.observed["generator/adversarial"] = torch.tensor(torch.inf)
+    system.progress.latest["generator/adversarial"] = torch.tensor(torch.inf)
     with pytest.raises(Diverged, match="the term adversarial is inf"):
         refuse_divergence(system)
-    del system.observed["generator/adversarial"]
+    del system.progress.latest["generator/adversarial"]
     next(system.generator.parameters()).data.fill_(torch.nan)
     with pytest.raises(Diverged, match=r"the weight generator\."):
         refuse_divergence(system)
@@ -181,7 +182,7 @@ class Judge(Periodic):
         self.scores = iter(scores)
 
     def due(self, trainer: Trainer, module: LightningModule) -> None:
-        module.scores, module.scored_at = {"fid": next(self.scores)}, module.images_seen
+        module.progress.scores, module.progress.scored_at = {"fid": next(self.scores)}, module.progress.images_seen
 
 
 def test_processes_that_train_together_stop_at_the_same_round(composed: Compose) -> None:
@@ -189,14 +190,14 @@ def test_processes_that_train_together_stop_at_the_same_round(composed: Compose)
     system, interruption, asked = experiment(composed).system, Interruption(every=64), []
 
     def told(mine: bool, all: bool) -> bool:
-        asked.append((system.images_seen, mine, all))
-        return system.images_seen >= 128
+        asked.append((system.progress.images_seen, mine, all))
+        return system.progress.images_seen >= 128
 
     strategy = SimpleNamespace(launcher=None, reduce_boolean_decision=told)
     together: Any = SimpleNamespace(world_size=2, should_stop=False, strategy=strategy)
-    for system.images_seen in (32, 64, 96):
+    for system.progress.images_seen in (32, 64, 96):
         interruption.on_train_batch_end(together, system)
-    system.images_seen = 128
+    system.progress.images_seen = 128
     with pytest.raises(Stopped) as stopped:
         interruption.on_train_batch_end(together, system)
     assert asked == [(64, False, False), (128, False, False)]
@@ -205,14 +206,14 @@ def test_processes_that_train_together_stop_at_the_same_round(composed: Compose)
 
 def test_logits_and_norms_are_measured_only_in_rounds_that_are_logged(composed: Compose) -> None:
     run, measured = experiment(composed, "images=64", "log_every=32"), []
-    observe = run.system.observe
+    remember = run.system.remember
 
     def spy(values: dict[str, Any]) -> None:
-        observe(values)
+        remember(values)
         if "logits/real" in values:
-            measured.append(run.system.images_seen)
+            measured.append(run.system.progress.images_seen)
 
-    run.system.observe = spy
+    run.system.remember = spy
     run.fit()
     assert measured == [24, 56], "the round of eight images that reaches 32, and that which reaches 64"
 
@@ -228,7 +229,7 @@ def test_a_resumed_run_first_does_what_was_due_when_it_stopped(composed: Compose
         file.unlink()
     experiment(composed, "images=72", "evaluate_every=32").fit(tmp_path / "killed.ckpt")
     assert sorted(file.name for file in folder.glob("samples/*")) == ["000000064.png", "000000072.png"]
-    assert torch.load(folder / "checkpoints" / "previous.ckpt", weights_only=True)["images_seen"] == 64
+    assert torch.load(folder / "checkpoints" / "previous.ckpt", weights_only=True)["progress"]["images_seen"] == 64
 
 
 def test_a_resumed_run_knows_its_best(composed: Compose, tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_a_resumed_run_knows_its_best(composed: Compose, tmp_path: Path) -> None
         checkpoints.monitor = "fid"
         run.trainer.callbacks.insert(0, Judge(64, judged))
         run.fit(folder / "last.ckpt" if images > 128 else None)
-        assert torch.load(folder / "best.ckpt", weights_only=True)["images_seen"] == 64
+        assert torch.load(folder / "best.ckpt", weights_only=True)["progress"]["images_seen"] == 64
 
 
 @pytest.mark.parametrize("killed", ["last", "next"])
@@ -254,12 +255,12 @@ def test_a_best_checkpoint_that_was_not_copied_in_time_is_copied_by_the_resumed_
         checkpoints.monitor = "fid"
         run.trainer.callbacks.insert(0, Judge(64, [1.0]))
         run.fit(folder / "checkpoints" / f"{killed}.ckpt" if images > 64 else None)
-        assert torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["images_seen"] == 64
+        assert torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["progress"]["images_seen"] == 64
         assert (checkpoints.best, checkpoints.best_at) == (1.0, 64)
         for file in (folder / "checkpoints" / "best.ckpt", folder / "generator.safetensors"):
             file.unlink()
         (folder / "checkpoints" / "last.ckpt").replace(folder / "checkpoints" / f"{killed}.ckpt")
-    assert torch.load(folder / "checkpoints" / "previous.ckpt", weights_only=True)["images_seen"] == 64
+    assert torch.load(folder / "checkpoints" / "previous.ckpt", weights_only=True)["progress"]["images_seen"] == 64
 
 
 @pytest.mark.parametrize(("mode", "judged"), [("min", [3.0, 1.0, 2.0]), ("max", [1.0, 3.0, 2.0])])
@@ -272,6 +273,6 @@ def test_best_is_kept_when_later_scores_are_worse(
     run.trainer.callbacks.insert(0, Judge(64, judged))
     run.fit()
     folder = tmp_path / "run" / "checkpoints"
-    clocks = {name: torch.load(folder / f"{name}.ckpt", weights_only=True)["images_seen"] for name in ("best", "last")}
-    assert clocks == {"best": 128, "last": 192}
-    assert torch.load(folder / "previous.ckpt", weights_only=True)["images_seen"] == 128
+    clocks = [torch.load(folder / f"{name}.ckpt", weights_only=True)["progress"] for name in ("best", "last")]
+    assert [clock["images_seen"] for clock in clocks] == [128, 192]
+    assert torch.load(folder / "previous.ckpt", weights_only=True)["progress"]["images_seen"] == 128

@@ -10,9 +10,10 @@ import torch
 from rich.console import Console
 
 from ganforge.callbacks.progress import ProgressBar
+from ganforge.interfaces import Progress
 
 TRAINER: Any = SimpleNamespace(is_global_zero=True)
-OBSERVED = {
+LATEST = {
     "discriminator/adversarial": torch.tensor(1.0),
     "discriminator/r1": torch.tensor(0.5),
     "generator/adversarial": torch.tensor(2.0),
@@ -24,7 +25,8 @@ def started(terminal: bool, show: bool = True) -> tuple[ProgressBar, Any]:
     """A bar with an output of its own, and a module that stands for a training one."""
     bar = ProgressBar(16, line_every=400, images=1000, monitor="fid_classifier", show=show)
     bar.console = Console(file=io.StringIO(), force_terminal=terminal, width=100, highlight=False)
-    module: Any = SimpleNamespace(images_seen=8, observed=OBSERVED, scores={"fid_classifier": 9.0})
+    progress = Progress(images_seen=8, latest=LATEST, scores={"fid_classifier": 9.0})
+    module: Any = SimpleNamespace(progress=progress, players=("discriminator", "generator"))
     bar.on_train_start(TRAINER, module)
     return bar, module
 
@@ -37,9 +39,9 @@ def written(bar: ProgressBar) -> str:
 @pytest.mark.parametrize("show", [True, False])
 def test_a_log_file_gets_a_line_for_each_evaluation_each_interval_and_the_end(show: bool) -> None:
     bar, module = started(terminal=False, show=show)
-    for module.images_seen in (16, 512, 528, 816, 1008):
-        if module.images_seen == 512:
-            module.scores = {"fid_classifier": 3.14159}
+    for module.progress.images_seen in (16, 512, 528, 816, 1008):
+        if module.progress.images_seen == 512:
+            module.progress.scores = {"fid_classifier": 3.14159}
         bar.due(TRAINER, module)
     lines = [f"{clock} images D 1.50 G 2.00 fid 3.142" for clock in ("512", "816", "1,008")]
     assert written(bar).splitlines() == (lines if show else [])
@@ -49,7 +51,7 @@ def test_a_log_file_gets_a_line_for_each_evaluation_each_interval_and_the_end(sh
 def test_a_terminal_gets_a_bar_that_ends_with_the_run(interrupted: bool) -> None:
     bar, module = started(terminal=True)
     assert bar.progress.tasks[0].completed == 8
-    module.images_seen = 1008
+    module.progress.images_seen = 1008
     bar.due(TRAINER, module)
     assert bar.progress.live.is_started
     if interrupted:

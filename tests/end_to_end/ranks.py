@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from ganforge.configuration.build import build
-from ganforge.interfaces import Batch
+from ganforge.interfaces import Batch, Drawn, Inputs
 from ganforge.randomness import derived_generator
 from ganforge.regularizers import gradient_penalties
 from ganforge.systems.gan import GANModule
@@ -34,11 +34,12 @@ gradient_penalties.uniform_per_image = lambda images: from_content(images, 1)[..
 class ContentSeeded(GANModule):
     """Remembers the gradient of every turn, and the first latent that a `GANModule` would have drawn."""
 
-    def _fakes(self, batch: Batch) -> Tensor:
+    def draw(self, batch: Batch) -> Drawn:
         if not hasattr(self, "gradients"):
             self.gradients: list[Tensor] = []
             self.first_latent = self.latent.sample(1)
-        return self.generator(from_content(batch.images, self.latent.dim) * 2 - 1, batch.labels)
+        inputs = Inputs(from_content(batch.images, self.latent.dim) * 2 - 1, batch.labels)
+        return Drawn(self.generator(*inputs), inputs)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         super().on_before_optimizer_step(optimizer)
@@ -46,7 +47,8 @@ class ContentSeeded(GANModule):
         self.gradients.append(torch.cat([parameter.grad.flatten().clone() for parameter in parameters]))
 
     def on_train_end(self) -> None:
-        found: dict[str, Any] = {"gradients": self.gradients, "latent": self.first_latent, "scores": self.scores}
+        found: dict[str, Any] = {"gradients": self.gradients, "latent": self.first_latent}
+        found["scores"] = self.progress.scores
         found["weights"] = dict(self.state_dict())
         torch.save(found, Path(self.hparams["paths"]["run"]) / f"{self.global_rank}.pt")
 

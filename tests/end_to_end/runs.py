@@ -77,7 +77,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 def differences(one: Path, two: Path) -> Iterator[str]:
     """What is not bit for bit the same at the end of two runs."""
     first, second = (torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (one, two))
-    for part in ("state_dict", "optimizer_states", "images_seen", "observed", "scores", "callbacks"):
+    for part in ("state_dict", "optimizer_states", "progress", "callbacks"):
         yield from unequal(part, first[part], second[part])
     if (one / "metrics.jsonl").read_bytes() != (two / "metrics.jsonl").read_bytes():
         yield "metrics.jsonl"

@@ -152,7 +152,7 @@ def test_generator_file_rebuilds_the_generator(finished: tuple) -> None:
     checkpoint = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
     assert checkpoint["images_seen"] == best["images_seen"]
     for name, value in generator.state_dict().items():
-        assert torch.equal(value, checkpoint["state_dict"][f"averaged_generator.{name}"])
+        assert torch.equal(value, checkpoint["state_dict"][f"averaged.{name}"])
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganforge.interfaces import Critic
 from ganforge.losses.adversarial import LeastSquares, Minimax, NonSaturating, Relativistic, Wasserstein
 from ganforge.losses.game import Game
 from ganforge.regularizers.gradient_penalties import R1, R2, GradientPenalty
@@ -18,7 +19,12 @@ def linear_critic(images: Tensor) -> Tensor:
 
 def terms_at(game: Game, turn: int) -> dict[str, Tensor]:
     real, fake = torch.ones(4, 1, 2, 2), -torch.ones(4, 1, 2, 2)
-    return game.discriminator_terms(linear_critic(real), linear_critic(fake), linear_critic, real, fake, turn)
+    return all_terms(game, linear_critic, real, fake, turn)
+
+
+def all_terms(game: Game, critic: Critic, real: Tensor, fake: Tensor, turn: int) -> dict[str, Tensor]:
+    """What the discriminator minimises in a turn."""
+    return game.discriminator_terms(critic(real), critic(fake)) | game.penalty_terms(critic, real, fake, turn)
 
 
 def test_lazy_penalty_is_as_strong_on_average() -> None:
@@ -38,9 +44,9 @@ def test_penalty_is_in_float32_under_autocast() -> None:
     critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
     game = Game(Wasserstein(), penalties={"r1": R1()})
     real, fake = torch.randn(4, 1, 2, 2), torch.randn(4, 1, 2, 2)
-    exact = game.discriminator_terms(critic(real), critic(fake), critic, real, fake, 0)["r1"]
+    exact = all_terms(game, critic, real, fake, 0)["r1"]
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = game.discriminator_terms(critic(real), critic(fake), critic, real, fake, 0)["r1"]
+        mixed = all_terms(game, critic, real, fake, 0)["r1"]
     assert mixed.dtype == torch.float32
     assert mixed.item() == exact.item()
 
@@ -84,7 +90,7 @@ def trained_critic(game: Game, theta: float, steps: int) -> tuple[nn.Module, Ten
     for turn in range(steps):
         real = torch.stack([torch.zeros(256), torch.rand(256)], 1)
         fake = torch.stack([torch.full((256,), theta), torch.rand(256)], 1)
-        terms = game.discriminator_terms(critic(real)[:, 0], critic(fake)[:, 0], critic, real, fake, turn)
+        terms = all_terms(game, lambda points: critic(points)[:, 0], real, fake, turn)
         optimizer.zero_grad()
         sum(terms.values()).backward()
         optimizer.step()

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ganforge.configuration.build import Experiment, build
 from ganforge.randomness import derived_seed
-from ganforge.systems.adversarial import frozen
 from ganforge.systems.averaging import decay, update_average
+from ganforge.systems.system import frozen
 
 from ..conftest import TINY
 
@@ -56,7 +56,7 @@ def test_evaluation_and_samples_leave_the_training_as_it_was(composed: Compose) 
 def test_clock_counts_real_images_shown_to_the_discriminator(composed: Compose, turns: int) -> None:
     run = experiment(composed, "images=48", f"loss.n_critic={turns}")
     run.fit()
-    assert run.system.images_seen == 48
+    assert run.system.progress.images_seen == 48
     discriminator, generator = run.system.optimizers()
     steps = [next(iter(o.state.values()))["step"].item() for o in (discriminator, generator)]
     assert steps == [6, 6 // turns]
@@ -79,8 +79,8 @@ def test_each_turn_moves_its_own_player_only(composed: Compose) -> None:
 
         setattr(system, name, wrapped)
 
-    spy("_discriminator_turn")
-    spy("_generator_turn")
+    spy("discriminator_turn")
+    spy("generator_turn")
     run.fit()
     assert seen == [(True, False), (False, True)]
 
@@ -91,10 +91,10 @@ def test_generator_turn_leaves_no_gradient_in_the_discriminator(composed: Compos
     grads: list[bool] = []
     original = system.generator_terms
 
-    def terms(batch: Any) -> dict[str, Tensor]:
+    def terms(*drawn: Any) -> dict[str, Tensor]:
         grads.append(any(p.requires_grad for p in system.discriminator.parameters()))
         system.discriminator.zero_grad()
-        return original(batch)
+        return original(*drawn)
 
     system.generator_terms = terms
     run.fit()
@@ -155,7 +155,7 @@ def test_accumulated_gradients_equal_those_of_the_large_batch(composed: Compose)
         run.system.game.penalties.clear()
         run.trainer.callbacks = [c for c in run.trainer.callbacks if type(c).__name__ in ("Budget",)]
         run.fit()
-    assert split.system.images_seen == whole.system.images_seen == 16
+    assert split.system.progress.images_seen == whole.system.progress.images_seen == 16
     assert torch.allclose(weights(split.system), weights(whole.system), atol=1e-6)
 
 
@@ -175,7 +175,7 @@ def test_clipping_bounds_each_players_gradient(composed: Compose) -> None:
         run.fit()
     assert len(norms) == 6
     assert max(norms) == pytest.approx(0.001, rel=1e-3)
-    assert run.system.observed["gradient_norm/generator"] > 0.001
+    assert run.system.progress.latest["gradient_norm/generator"] > 0.001
 
 
 def test_weight_clipping_holds_after_every_round(composed: Compose) -> None:
@@ -221,7 +221,7 @@ def test_samples_come_from_the_average_without_touching_training(composed: Compo
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.equal(images, system.sample(5, torch.Generator().manual_seed(0)))
     latents = system.latent.sample(5, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(images, system.averaged_generator(latents))
+    assert torch.equal(images, system.averaged(latents))
     assert not system.images_from(latents, "live").requires_grad
     assert not torch.equal(images, system.sample(5, torch.Generator().manual_seed(0), weights="live"))
     assert system.generator.training
@@ -232,16 +232,14 @@ def test_samples_come_from_the_average_without_touching_training(composed: Compo
 def test_without_half_life_the_average_is_the_generator(composed: Compose) -> None:
     run = experiment(composed, "images=24", "system.average_half_life=null")
     run.fit()
-    for averaged, live in zip(
-        run.system.averaged_generator.parameters(), run.system.generator.parameters(), strict=True
-    ):
+    for averaged, live in zip(run.system.averaged.parameters(), run.system.generator.parameters(), strict=True):
         assert torch.equal(averaged, live)
 
 
 def test_mixed_precision_trains_with_float32_terms(composed: Compose) -> None:
     run = experiment(composed, "images=24", "trainer.precision=bf16-mixed", "loss=wgan_gp")
     run.fit()
-    for name, value in run.system.observed.items():
+    for name, value in run.system.progress.latest.items():
         assert math.isfinite(value.item()), name
         if not name.startswith("logits"):
             assert value.dtype == torch.float32, name
@@ -254,7 +252,7 @@ def test_a_loss_scale_never_reaches_the_measured_and_clipped_gradients(composed:
     for run in runs:
         run.fit()
     for player in ("generator", "discriminator"):
-        norms = [run.system.observed[f"gradient_norm/{player}"].item() for run in runs]
+        norms = [run.system.progress.latest[f"gradient_norm/{player}"].item() for run in runs]
         assert norms[1] == pytest.approx(norms[0], rel=0.05), player
     assert not torch.equal(weights(runs[0].system), weights(runs[1].system))
 
@@ -262,4 +260,4 @@ def test_a_loss_scale_never_reaches_the_measured_and_clipped_gradients(composed:
 def test_double_precision_trains(composed: Compose) -> None:
     run = experiment(composed, "images=24", "trainer.precision=64-true", "loss=relativistic")
     run.fit()
-    assert run.system.images_seen == 24
+    assert run.system.progress.images_seen == 24

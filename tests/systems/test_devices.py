@@ -19,14 +19,14 @@ from ganforge.launch.overrides import groups
 from ..conftest import TINY
 
 Compose = Callable[..., DictConfig]
-QUICK = ["metrics=none", "logger=none", "data.image_size=16", "data.batch_size=8", "images=80"]
+QUICK = ["metrics=none", "logger=none", "data.image_size=16", "data.batch_size=8", "images=80", "log_every=8"]
 META = torch.device("meta")
 """Tensors without content: whatever asks for a value, or for a copy in main memory, fails."""
 
 
 @pytest.fixture
 def no_streams_of_such_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganforge.systems.adversarial.seed_device", lambda *_: None)
+    monkeypatch.setattr("ganforge.systems.system.seed_device", lambda *_: None)
     monkeypatch.setattr("ganforge.losses.game.torch.autocast", lambda kind, **_: nullcontext())
     monkeypatch.setattr(import_module("torch.optim.adam"), "_device_dtype_check_for_fused", lambda *_: None)
 
@@ -55,17 +55,16 @@ def rounds(run: Experiment) -> RoundLoader:
 def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: list[str]) -> None:
     """From the choice of the images to the average of the weights, with everything observed."""
     run = without_content(build(composed(*TINY["dcgan"], *QUICK, f"loss={loss}", *words)))
-    run.system.observe_at = 0
     run.system.training_step(next(iter(rounds(run))), 0)
-    assert run.system.images_seen == 64 * run.system.game.n_critic
-    assert all(value.device == META for value in run.system.observed.values())
-    assert "gradient_norm/generator" in run.system.observed
+    assert run.system.progress.images_seen == 64 * run.system.game.n_critic
+    assert all(value.device == META for value in run.system.progress.latest.values())
+    assert "gradient_norm/generator" in run.system.progress.latest
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
 def test_asking_for_a_value_would_have_been_noticed(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     run = without_content(build(composed(*TINY["mlp"], *QUICK)))
-    monkeypatch.setattr(type(run.system), "observe", lambda self, values: [value.item() for value in values.values()])
+    monkeypatch.setattr(type(run.system), "remember", lambda self, values: [value.item() for value in values.values()])
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
         run.system.training_step(next(iter(rounds(run))), 0)
 
@@ -78,7 +77,7 @@ def test_no_turn_looks_for_a_driver_again(composed: Compose, monkeypatch: pytest
     run = build(composed(*TINY["mlp"], *QUICK))
     run.trainer.callbacks.append(LambdaCallback(on_train_start=lambda *_: looked.clear()))
     run.fit()
-    assert run.system.images_seen == 80
+    assert run.system.progress.images_seen == 80
     assert not looked
 
 
@@ -93,7 +92,7 @@ def test_compiled_players_lose_as_much(composed: Compose, words: list[str]) -> N
         quick = [*QUICK, f"images={80 * turns}", "data.batch_size=8", f"training.compile={compiled}"]
         run = build(composed(*TINY["dcgan"], *quick, *words))
         found: list[list[float]] = []
-        observe = run.system.observe_terms
+        observe = run.system.remember_terms
 
         def remember(
             player: str, terms: dict[str, Any], found: list[list[float]] = found, observe: Any = observe
@@ -101,7 +100,7 @@ def test_compiled_players_lose_as_much(composed: Compose, words: list[str]) -> N
             found.append([term.item() for term in terms.values()])
             observe(player, terms)
 
-        run.system.observe_terms = remember
+        run.system.remember_terms = remember
         run.fit()
         losses.append(found)
     assert len(losses[0]) == len(losses[1]) == 10 * (turns + 1)

@@ -65,8 +65,10 @@ def painter(**penalties: Penalty) -> GANModule:
 def test_fakes_are_of_the_batchs_classes_and_the_critic_is_told_so() -> None:
     """By hand: the critic gives the fake of class 1 the logit 1, all other fakes 0, and the real ones 7, 1, 0, 0."""
     batch = Batch(torch.ones(4, 2, 1, 1), LABELS)
-    assert painter().discriminator_terms(batch)["adversarial"].item() == (0 + 1 + 0 + 0) / 4 - (7 + 1 + 0 + 0) / 4
-    assert painter().generator_terms(batch)["adversarial"].item() == -1 / 4
+    system = painter()
+    terms = system.discriminator_terms(batch, system.draw(batch))
+    assert terms["adversarial"].item() == (0 + 1 + 0 + 0) / 4 - (7 + 1 + 0 + 0) / 4
+    assert system.generator_terms(batch, system.draw(batch))["adversarial"].item() == -1 / 4
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,8 @@ def test_fakes_are_of_the_batchs_classes_and_the_critic_is_told_so() -> None:
 def test_penalties_measure_each_classs_own_gradient(penalty: Penalty, expected: float) -> None:
     system = painter(penalty=penalty)
     # A linear critic's gradient is its slope everywhere, so that the penalty depends on the labels alone.
-    terms = system.discriminator_terms(Batch(torch.randn(4, 2, 1, 1), LABELS))
+    batch = Batch(torch.randn(4, 2, 1, 1), LABELS)
+    terms = system.discriminator_terms(batch, system.draw(batch))
     assert terms["penalty"].item() == pytest.approx(expected)
 
 
@@ -91,8 +94,8 @@ def test_a_lazy_penalty_acts_at_every_kth_turn_however_large_a_turn_is() -> None
     system.settings = Training(accumulate_grad_batches=2)
     batch, acted = Batch(torch.ones(4, 2, 1, 1), LABELS), []
     for turn in range(5):
-        system.images_seen = 8 * turn
-        acted.append("penalty" in system.discriminator_terms(batch))
+        system.progress.images_seen = 8 * turn
+        acted.append("penalty" in system.discriminator_terms(batch, system.draw(batch)))
     assert acted == [True, False, True, False, True]
 
 

@@ -37,14 +37,12 @@ class Evaluation(Periodic):
     def due(self, trainer: Trainer, module: System) -> None:
         fake = self._fakes(trainer, module)
         scores = self.evaluator.score(fake) if trainer.is_global_zero else {}
-        module.progress.scores, module.progress.scored_at = (
-            trainer.strategy.broadcast(scores),
-            module.progress.images_seen,
-        )
+        progress = module.progress
+        progress.scores, progress.scored_at = trainer.strategy.broadcast(scores), progress.images_seen
         for logger in trainer.loggers:
-            logger.log_metrics({f"scores/{name}": value for name, value in scores.items()}, module.progress.images_seen)
+            logger.log_metrics({f"scores/{name}": value for name, value in scores.items()}, progress.images_seen)
         if trainer.is_global_zero:
-            append_line(self.records, self.evaluator.record(module.progress.images_seen, scores))
+            append_line(self.records, self.evaluator.record(progress.images_seen, scores))
 
     def _fakes(self, trainer: Trainer, module: System) -> Features:
         """Features and logits of all fakes on every rank, in the order of their latents."""

@@ -22,7 +22,9 @@ class AdversarialModule(System):
     players: ClassVar = ("discriminator", "generator")
     averaged_player: ClassVar = "generator"
     per_sample: ClassVar[bool] = False
-    """Whether each fake needs a gradient of its own, as for penalties of that name."""
+    """Whether each fake needs a gradient of its own."""
+    generator: nn.Module
+    discriminator: nn.Module
 
     def __init__(
         self,

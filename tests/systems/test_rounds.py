@@ -1,4 +1,4 @@
-"""How the last two turns of a round share their work, against the same mathematics done the long way."""
+"""How the last two turns of a round share fakes, or a pass, against the same mathematics done the long way."""
 
 import copy
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def test_shared_fakes_are_those_that_both_turns_would_have_drawn(composed: Compo
     shared.system.latent.sample = recorded
     shared.fit()
     turns, parts = shared.system.game.n_critic, shared.system.settings.accumulate_grad_batches
-    assert len(drawn) == turns * parts * shared.system.images_seen // (8 * turns * parts)
+    assert len(drawn) == turns * parts * shared.system.progress.images_seen // (8 * turns * parts)
     per_round = [drawn[start : start + turns * parts] for start in range(0, len(drawn), turns * parts)]
     replay = iter([z for latents in per_round for z in (*latents, *latents[-parts:])])
     twice.system.latent.sample = lambda *_, **__: next(replay)
@@ -76,10 +76,14 @@ def test_one_stage_gradients_are_those_of_two_passes(composed: Compose, loss: st
         latents.append(draw(*arguments, **options))
         return latents[-1]
 
-    def remember(player: str, optimizer: Any) -> None:
-        found[player] = [p.grad.clone() for p in getattr(system, player).parameters()]
+    advance = system.advance
 
-    system.latent.sample, system._step = recorded, remember
+    def remember(batch: Batch) -> None:
+        found.update({player: [p.grad.clone() for p in getattr(system, player).parameters()] for player in players})
+        advance(batch)
+
+    players = system.players
+    system.latent.sample, system.advance = recorded, remember
     batches: list[Batch] = []
     play = system.play_round
     system.play_round = lambda batch: (batches.append(batch), play(batch))
@@ -106,7 +110,7 @@ def test_one_stage_penalises_without_moving_the_generator(composed: Compose) -> 
         run = experiment(composed, "system=one_stage", "loss=r1", f"loss.penalties.r1.weight={weight}")
         run.fit()
         ends.append(run.system)
-    assert {"discriminator/adversarial", "discriminator/r1", "generator/adversarial"} <= set(ends[0].observed)
+    assert {"discriminator/adversarial", "discriminator/r1", "generator/adversarial"} <= set(ends[0].progress.latest)
     assert torch.equal(weights(ends[0].generator), weights(ends[1].generator))
     assert not torch.equal(weights(ends[0].discriminator), weights(ends[1].discriminator))
 
