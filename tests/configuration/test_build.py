@@ -13,6 +13,7 @@ from ganforge.configuration.arguments import fits, parameters
 from ganforge.configuration.build import build
 from ganforge.configuration.trust import refuse_untrusted_targets, targets
 from ganforge.data.arrays import Arrays
+from ganforge.interfaces import Inputs
 from ganforge.networks.dcgan import Generator
 from ganforge.systems.gan import GANModule
 
@@ -165,7 +166,8 @@ def test_arrays_describe_themselves_to_the_networks(composed: Compose, tmp_path:
     experiment = build(config)
     assert experiment.config.model.generator.image_size == 16
     assert experiment.config.model.discriminator.channels == 3
-    assert experiment.system.sample(2).shape == (2, 3, 16, 16)
+    sampler = experiment.system.sampler()
+    assert sampler.images(Inputs(sampler.latent.sample(2))).shape == (2, 3, 16, 16)
 
 
 def test_few_images_are_refused_only_where_scores_need_them(composed: Compose, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from ganforge.launch.job import Job
 from ganforge.launch.rescoring import evaluator_of, requested, rescore, run_config
 from ganforge.launch.run import fit
 from ganforge.scoring.stamps import records_of
-from ganforge.scoring.weights import stored_weights, system_with
+from ganforge.scoring.weights import sampler_with, stored_weights
 
 from ..conftest import ROOT, TINY
 
@@ -285,10 +285,10 @@ def drawn(run: Path, count: int) -> Tensor:
     config = configuration("evaluate", run.parent, f"run={run}", f"images={count}")
     request = requested(config)
     conditions = run_config(request, run, config)
-    system = system_with(stored_weights(run, "best", "ema"), conditions, torch.device("cpu"))
+    sampler = sampler_with(stored_weights(run, "best", "ema"), conditions, torch.device("cpu"))
     evaluator = evaluator_of(conditions, request)
     evaluator.class_pool = None
-    return torch.cat(list(evaluator.fakes(system)))
+    return torch.cat(list(evaluator.fakes(sampler)))
 
 
 @pytest.fixture(scope="module")

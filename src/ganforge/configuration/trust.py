@@ -11,6 +11,7 @@ TRUSTED = {
     "ganforge.artifacts.curves.": "ganforge.artifacts.curves.",
     "ganforge.callbacks.": "ganforge.callbacks.",
     "ganforge.data.": "ganforge.data.",
+    "ganforge.sampling.": "ganforge.sampling.",
     "ganforge.scoring.evaluator.": "ganforge.scoring.evaluator.",
     "ganforge.losses.": "ganforge.losses.",
     "ganforge.metrics.": "ganforge.metrics.",

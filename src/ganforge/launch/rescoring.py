@@ -27,7 +27,7 @@ from ganforge.scoring.evaluator import BLOCK, Evaluator
 from ganforge.scoring.fakes import Fakes
 from ganforge.scoring.stamps import best, comparable_to, differences, heading, last, nearest, records_of, scored
 from ganforge.scoring.table import score_table
-from ganforge.scoring.weights import Moment, stored_weights, system_with
+from ganforge.scoring.weights import Moment, sampler_with, stored_weights
 
 NOTHING = (
     "there is nothing to score with metrics=none: choose metrics=classifier, self_supervised, inception or mixture"
@@ -101,13 +101,13 @@ def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     weights = stored_weights(folder, request.checkpoint, run.metrics.sample_from)
     others = [] if request.against is None else scored(request.against)
     data = loaded_data(run)
-    system = system_with(weights, run, device)
+    sampler = sampler_with(weights, run, device)
     evaluator, console = prepared(run, request, data, device)
     stamp = printable(evaluator.stamp)
     beside, unequal = while_training(folder, weights.images_seen, stamp)
     names = short_names([] if request.against is None else [request.against])
     beside |= rival(request.against, others, stamp, request, run.metrics, names)
-    fakes = evaluator.features(watched(evaluator.fakes(system), evaluator.images, console))
+    fakes = evaluator.features(watched(evaluator.fakes(sampler), evaluator.images, console))
     record = evaluator.record(weights.images_seen, evaluator.score(fakes))
     console.print(score_table(record, {f"now, {weights.images_seen:,}": record["scores"]} | beside))
     add(record, records_of(folder), "the training's own", unequal, console)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from lightning import LightningModule
@@ -15,6 +15,7 @@ from ganforge.compat.torch import unscale_before_step
 from ganforge.interfaces import Batch, Progress, Terms
 from ganforge.process.memory import keep_freed_memory
 from ganforge.randomness import derived_seed
+from ganforge.sampling.sampler import Sampler
 from ganforge.systems.averaging import decay, update_average
 from ganforge.systems.training import Training
 
@@ -68,6 +69,10 @@ class System(LightningModule):
     def play(self, batch: Batch) -> None:
         """One round; moves the clock by `advance`."""
         raise AssertionError("a subclass plays the round")
+
+    def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
+        """What draws from the averaged weights, or from those of the last turn."""
+        raise AssertionError("a subclass has something to draw")
 
     @property
     def batches_per_round(self) -> int:
