@@ -39,8 +39,8 @@ ALLOWED = {
     "export": {"inference", "launch", "process"},
     "compare": {"artifacts", "comparison", "process"},
 }
-PRIVATE = {"_signal", "_winapi", "_exit"}
-"""Names of Python's own that begin with an underscore and are documented, or that nothing else can stand for."""
+PRIVATE = {"_signal", "_winapi", "_exit", "_replace"}
+"""Python's own names that begin with an underscore and are documented, or that have no public counterpart."""
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
 
 

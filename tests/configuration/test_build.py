@@ -35,8 +35,14 @@ REFUSED = {
     "image size": (["data.image_size=30"], "cannot make 30x30"),
     "batch larger than the data": (["data.batch_size=900"], "digits has 898 images"),
     "image network on points": (["data=mixture2d", "data.image_size=1", "model=dcgan"], "cannot make 1x1"),
-    "scores of points for images": (["metrics=mixture"], "metrics are for points"),
-    "scores of images for points": (["data=mixture2d", "metrics=classifier"], "metrics are for images"),
+    "scores of points for images": (
+        ["metrics=mixture"],
+        "the extractor points needs points, and digits has none. Use metrics=self_supervised",
+    ),
+    "scores of images for points": (
+        ["data=mixture2d", "metrics=classifier"],
+        "the extractor classifier needs images, and mixture2d has none. Use metrics=mixture or none",
+    ),
     "uneven shares": (["trainer=ddp_cpu", "data.batch_size=33"], "multiple of their number, 2"),
     "half precision on a CPU": (["trainer.precision=16-mixed"], "needs a GPU"),
     "half precision weights under a penalty": (["trainer.precision=bf16-true"], "needs float32 weights"),
@@ -45,6 +51,10 @@ REFUSED = {
     "learning rate": (["optimizer.generator.lr=-1"], "Invalid learning rate"),
     "infinite rate": (["optimizer.generator.lr=inf"], "^optimizer.generator.lr=inf should be a finite number"),
     "no number in a list": (["optimizer.generator.betas=[nan,0.9]"], "^optimizer.generator.betas=.* finite"),
+    "a part of another kind": (
+        ["system.game._target_=ganforge.sampling.latent.Latent"],
+        "^system.game=ganforge.sampling.latent.Latent should be Game",
+    ),
     "no number to clip at": (["training.gradient_clip_val=nan"], "^training.gradient_clip_val=nan should be a finite"),
     "infinite weight": (["loss.penalties.r1.weight=inf"], "^loss.penalties.r1.weight=inf should be a finite"),
     "endless half-life": (["system.average_half_life=inf"], "^system.average_half_life=inf should be a finite"),

@@ -264,7 +264,7 @@ def test_what_cannot_be_trusted_is_refused_and_nothing_is_added(run: Path, messa
         (["checkpoint=worst"], "checkpoint=worst should be one of best, last"),
         (["reference=test"], "reference=test should be one of held_out, train"),
         (["device=gpu"], "device=gpu should be one of auto, cpu, cuda"),
-        (["metrics=mixture"], "these metrics are for points"),
+        (["metrics=mixture"], "the extractor points needs points"),
         (["data.root=x"], "data has no argument 'root'"),
     ],
 )

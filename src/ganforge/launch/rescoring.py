@@ -18,7 +18,7 @@ from ganforge.artifacts.images import is_points
 from ganforge.artifacts.records import append_line, printable
 from ganforge.configuration.arguments import fits, parameters, refuse_wrong_arguments, spelled
 from ganforge.configuration.build import create, load
-from ganforge.configuration.needs import has_scores, refuse_foreign_metrics, refuse_missing_labels
+from ganforge.configuration.needs import has_scores, refuse_unmet_needs
 from ganforge.configuration.trust import refuse_untrusted_targets
 from ganforge.data.module import InMemoryData
 from ganforge.launch.messages import shown
@@ -227,11 +227,11 @@ def stated(values: Mapping[Any, Any]) -> dict[Any, Any]:
 def loaded_data(run: DictConfig) -> InMemoryData:
     """The run's data; all of its configuration is checked before any of it is used."""
     refuse_untrusted_targets(run)
-    refuse_foreign_metrics(run)
     refuse_wrong_arguments(run.data, "data")
     data = create(run.data, "data")
+    refuse_unmet_needs(run, data)
     load(data, run)
-    refuse_missing_labels(run, data)
+    refuse_unmet_needs(run, data)
     refuse_wrong_arguments(run)
     return data
 
