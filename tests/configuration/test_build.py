@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -71,6 +71,10 @@ REFUSED = {
     "number for a network": (["model.generator=3"], "^model.generator=3 should be Module"),
     "number for a score": (["metrics.scores.fid=3"], "^metrics.scores="),
     "no player": (["~optimizer.generator"], "cannot be built"),
+    "callback without its argument": (
+        ["+callbacks.x={_target_:lightning.pytorch.callbacks.StochasticWeightAveraging}"],
+        "^callbacks.x cannot be built: .*'swa_lrs'",
+    ),
     "callback that is none": (["+callbacks.x={_target_:torch.nn.Identity}"], "callbacks.x should be a Callback"),
     "reference to itself": (["seed=${seed}"], "lead back to themselves"),
     "half-life": (["system.average_half_life=0"], "average_half_life must be positive"),
@@ -94,6 +98,17 @@ def test_refused_in_one_sentence(composed: Compose, case: str, monkeypatch: pyte
     with pytest.raises(ValueError, match=message) as error:
         build(composed(*QUICK, *overrides))
     assert "\n" not in str(error.value).strip()
+
+
+def test_what_no_signature_speaks_of_is_said_with_its_reason(
+    composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("the reason\nand where")
+
+    monkeypatch.setattr("ganforge.configuration.build._built", fails)
+    with pytest.raises(ValueError, match=r"^this configuration cannot be built: RuntimeError: the reason$"):
+        build(composed())
 
 
 def test_nonsense_is_refused_before_data_is_looked_for(composed: Compose) -> None:
@@ -164,6 +179,8 @@ def test_parameters_follow_keywords_to_the_base_class() -> None:
         (None, Mapping[str, int], False),
         ("x", Path, True),
         ("x", Any, True),
+        (OmegaConf.create({"a": 1}), Any, True),
+        (OmegaConf.create({"a": 1}), TypeVar("T"), True),
     ],
 )
 def test_values_fit_their_hints(value: object, hint: object, expected: bool) -> None:
