@@ -92,6 +92,7 @@ class Penalty(Protocol):
 
     per_sample: bool
     interval: int
+    weight: float
 
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor: ...
 
