@@ -31,13 +31,12 @@ class OneStageGAN(GANModule):
         *earlier, last = batch.chunks(self.game.n_critic)
         for turn in earlier:
             self.discriminator_turn(turn, map(self.draw_constant, self.parts(turn)))
-        optimizers = {player: self.optimizer_of(player) for player in self.players}
-        for optimizer in optimizers.values():
-            optimizer.zero_grad()
+        for player in self.players:
+            self.optimizer_of(player).zero_grad()
         for part in self.parts(last):
             self.joint_backward(part)
-        for optimizer in optimizers.values():
-            optimizer.step()
+        for player in self.players:
+            self.step(player)
         self.constrain()
         self.advance(last)
 
