@@ -36,6 +36,14 @@ REFUSED = {
     "image network on points": (["data=mixture2d", "data.image_size=1", "model=dcgan"], "cannot make 1x1"),
     "scores of points for images": (["metrics=mixture"], "metrics are for points"),
     "scores of images for points": (["data=mixture2d", "metrics=classifier"], "metrics are for images"),
+    "signs where logits are only compared": (
+        ["loss=relativistic", "augment=ada"],
+        "^augment=ada adapts to the signs of .* or another loss$",
+    ),
+    "signs of a Wasserstein critic": (["loss=wgan", "augment=ada"], "^augment=ada adapts to the signs"),
+    "signs of labels": (["loss=lsgan", "augment=ada"], "^augment=ada adapts to the signs"),
+    "share that is none": (["augment=ada", "augment.p=2.0"], "^augment.p must be between 0 and 1"),
+    "augmentation that is none": (["augment=ada", "augment.groups=[blit,blur]"], "^augment.groups="),
     "uneven shares": (["trainer=ddp_cpu", "data.batch_size=33"], "multiple of their number, 2"),
     "half precision on a CPU": (["trainer.precision=16-mixed"], "needs a GPU"),
     "half precision weights under a penalty": (["trainer.precision=bf16-true"], "needs float32 weights"),
@@ -83,6 +91,12 @@ def test_refused_in_one_sentence(composed: Compose, case: str, monkeypatch: pyte
     with pytest.raises(ValueError, match=message) as error:
         build(composed(*QUICK, *overrides))
     assert "\n" not in str(error.value).strip()
+
+
+@pytest.mark.parametrize("augment", ["diffaugment", "ada"])
+def test_points_are_not_augmented(composed: Compose, augment: str) -> None:
+    with pytest.raises(ValueError, match=r"^augment= changes images of at least 8x8 pixels, and these have 1x1\. "):
+        build(composed("data=mixture2d", f"augment={augment}"))
 
 
 def test_nonsense_is_refused_before_data_is_looked_for(composed: Compose) -> None:

@@ -29,6 +29,7 @@ from ganforge.configuration.needs import (
     refuse_other_launchers,
     refuse_uneven_ranks,
     refuse_unused_labels,
+    refuse_vain_augmentation,
     warn_of_crowding,
 )
 from ganforge.configuration.references import refuse_endless_references, resolved
@@ -106,6 +107,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
     refuse_mixed_gradients(system)
+    refuse_vain_augmentation(system, config)
     refuse_low_precision(system, config.trainer.precision)
     if described:
         load(data, config)

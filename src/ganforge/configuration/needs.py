@@ -14,6 +14,7 @@ from ganforge.compat.torch import BatchNorm
 from ganforge.data.module import InMemoryData
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
+from ganforge.systems.gan import GANModule
 from ganforge.systems.system import System
 
 LIMITS = (
@@ -21,6 +22,8 @@ LIMITS = (
     "overfit_batches",
 )  # fmt: skip
 """Arguments of Lightning's Trainer that end a run, or keep it from ending."""
+SMALLEST_AUGMENTED = 8
+"""Pixels of a side."""
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -80,6 +83,22 @@ def refuse_mixed_gradients(system: System) -> None:
         raise ValueError(
             f"{needing[0]} needs each image's own gradient, which batch norm in the discriminator mixes up. "
             "Use normalization.discriminator=layer (or instance, or none)"
+        )
+
+
+def refuse_vain_augmentation(system: System, config: DictConfig) -> None:
+    """Points have nothing to be turned or moved, and signs of logits are opinions only where the loss makes them so."""
+    if not isinstance(system, GANModule) or system.augment is None:
+        return
+    if config.data.image_size < SMALLEST_AUGMENTED:
+        raise ValueError(
+            f"augment= changes images of at least {SMALLEST_AUGMENTED}x{SMALLEST_AUGMENTED} pixels, and these have "
+            f"{config.data.image_size}x{config.data.image_size}. Leave augment= out"
+        )
+    if system.augment.reads_signs and not system.game.has_a_sign():
+        raise ValueError(
+            "augment=ada adapts to the signs of D(real), and with this loss a logit of zero does not stand between "
+            "real and fake. Use augment.target=null with a fixed augment.p, augment=diffaugment, or another loss"
         )
 
 
