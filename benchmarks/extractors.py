@@ -70,7 +70,9 @@ class Fakes(Periodic):
         self.evaluator, self.drawn = evaluator, dict[str, Tensor]()
 
     def due(self, trainer: Trainer, module: GANModule) -> None:
-        self.drawn[str(module.progress.images_seen)] = torch.cat(list(self.evaluator.fakes(module)))
+        self.drawn[str(module.progress.images_seen)] = torch.cat(
+            list(self.evaluator.fakes(module.sampler(self.evaluator.sample_from)))
+        )
 
 
 def composed(words: list[str], folder: str) -> DictConfig:

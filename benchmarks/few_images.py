@@ -24,6 +24,7 @@ from ganforge.artifacts.images import to_uint8
 from ganforge.artifacts.tensors import Cache
 from ganforge.configuration.build import Experiment, build
 from ganforge.data.digits import Digits
+from ganforge.interfaces import Inputs
 from ganforge.metrics.classifier import ClassifierExtractor
 from ganforge.metrics.frechet import frechet_distance, moments
 from ganforge.metrics.small_network import normalised
@@ -64,7 +65,8 @@ def measured(run: Experiment, judge: Judge) -> dict[str, float]:
     known, unknown = (
         system.discriminator(normalised(images)).flatten() for images in (run.data.train_split.images, judge.images)
     )
-    fakes = to_uint8(system.sample(FAKES, torch.Generator().manual_seed(0)))
+    latents = system.latent.sample(FAKES, generator=torch.Generator().manual_seed(0))
+    fakes = to_uint8(system.sampler().images(Inputs(latents)))
     return {
         "gap": (known.mean() - unknown.mean()).item(),
         "told": (known[:, None] > unknown).float().mean().item(),

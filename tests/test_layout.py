@@ -21,13 +21,14 @@ ALLOWED = {
     "networks": {"layers"},
     "losses": set(),
     "regularizers": set(),
-    "systems": {"losses", "process", "regularizers"},
+    "sampling": set(),
+    "systems": {"losses", "process", "regularizers", "sampling"},
     "artifacts": set(),
     "data": {"artifacts"},
     "metrics": set(),
     "configuration": {"artifacts", "data", "metrics", "process", "systems"},
-    "pretrained": {"systems"},
-    "scoring": {"artifacts", "configuration", "data", "metrics", "pretrained", "process", "systems"},
+    "pretrained": {"sampling"},
+    "scoring": {"artifacts", "configuration", "data", "metrics", "pretrained", "process", "sampling"},
     "callbacks": {"artifacts", "data", "metrics", "process", "scoring", "systems"},
     "inference": {"artifacts", "pretrained"},
     "comparison": {"artifacts"},
@@ -39,8 +40,8 @@ ALLOWED = {
     "export": {"inference", "launch", "process"},
     "compare": {"artifacts", "comparison", "process"},
 }
-PRIVATE = {"_signal", "_winapi", "_exit"}
-"""Names of Python's own that begin with an underscore and are documented, or that nothing else can stand for."""
+PRIVATE = {"_signal", "_winapi", "_exit", "_replace"}
+"""Python's own names that begin with an underscore and are documented, or that have no public counterpart."""
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
 
 

@@ -14,14 +14,14 @@ from torch import nn
 from ganforge.artifacts.tensors import save_generator
 from ganforge.networks import dcgan, mlp
 from ganforge.pretrained import ARGUMENTS_LIMIT, PretrainedGenerator, from_pretrained
-from ganforge.systems.latent import Latent
+from ganforge.sampling.latent import Latent
 
 NETWORKS = {
     "mlp": (mlp.Generator, {"latent_dim": 6, "image_size": 8, "channels": 3, "hidden": [10, 12]}),
     "dcgan": (dcgan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 2}),
     "points": (mlp.Generator, {"latent_dim": 6, "image_size": 1, "channels": 2, "hidden": [10]}),
 }
-LATENT = {"_target_": "ganforge.systems.latent.Latent", "dim": 6, "distribution": "normal"}
+LATENT = {"_target_": "ganforge.sampling.latent.Latent", "dim": 6, "distribution": "normal"}
 
 
 def configuration(name: str, **changes: Any) -> dict[str, Any]:
@@ -93,13 +93,20 @@ def test_labels_reach_the_network() -> None:
     class Label(nn.Module):
         num_classes = 4
 
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(()))
+
         def forward(self, z: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-            return label.float().view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+            return self.scale * label.view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
 
     generator = PretrainedGenerator(Label(), Latent(2), {}, {})
     assert generator.num_classes == 4
     labels = torch.arange(40) % 4
     assert torch.equal(generator.sample(40, labels=labels)[:, 0, 0, 0].long(), labels)
+    assert torch.equal(generator.sample(40)[:, 0, 0, 0].long(), labels)
+    assert torch.equal(generator.sample(3, first=37)[:, 0, 0, 0].long(), labels[37:])
+    assert torch.equal(generator.images_from(torch.zeros(40, 2))[:, 0, 0, 0].long(), labels)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +23,17 @@ class Batch(NamedTuple):
 
     def chunks(self, count: int) -> list["Batch"]:
         """`count` equal consecutive parts."""
-        images = self.images.chunk(count)
-        labels = self.labels.chunk(count) if self.labels is not None else [None] * count
-        return [Batch(image, label) for image, label in zip(images, labels, strict=True)]
+        fields = [[None] * count if field is None else field.chunk(count) for field in self]
+        return [Batch(*part) for part in zip(*fields, strict=True)]
+
+    def at(self, index: Tensor | slice) -> "Batch":
+        """Those of these places."""
+        fields: list[Any] = [None if field is None else field[index] for field in self]
+        return Batch(*fields)
+
+    def on(self, device: torch.device) -> "Batch":
+        fields: list[Any] = [None if field is None else field.to(device) for field in self]
+        return Batch(*fields)
 
     def to_unit_range(self, dtype: torch.dtype) -> "Batch":
         """uint8 0..255 -> -1..1; floating-point images are in that range already."""
@@ -84,6 +92,7 @@ class Penalty(Protocol):
 
     per_sample: bool
     interval: int
+    weight: float
 
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor: ...
 
@@ -92,8 +101,10 @@ class Augmentation(Protocol):
     """Changes each image at random before the discriminator sees it, real, fake and under a penalty alike.
 
     A module: what it remembers is in its buffers. It must be differentiable twice. `reads_signs` says whether it takes
-    a logit's sign for an opinion, which not every loss makes of it.
+    a logit's sign for an opinion, which not every loss makes of it; `needs` is as of a `FeatureExtractor`.
     """
+
+    needs: frozenset[str]
 
     @property
     def reads_signs(self) -> bool: ...
@@ -115,7 +126,8 @@ class FeatureExtractor(Protocol):
     """What a score looks at: uint8 images (B, C, H, W) -> features (B, D) and class logits (B, K), float32."""
 
     name: str
-    needs_labels: bool
+    needs: frozenset[str]
+    """Of what the data gives: "images" or "points", and "labels"."""
 
     def prepare(self, train: "Batch", held_out: "Batch", cached: "Cached") -> None:
         """Prepare for this data; `cached(key, compute)` returns stored tensors or computes and stores them."""

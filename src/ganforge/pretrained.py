@@ -15,8 +15,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from ganforge.interfaces import Inputs
 from ganforge.randomness import derived_generator
-from ganforge.systems.latent import Latent
+from ganforge.sampling.latent import Latent
+from ganforge.sampling.sampler import Sampler
 
 WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
@@ -26,23 +28,16 @@ ARGUMENTS_LIMIT = 4096
 """Characters that may describe a network; a real one needs a few hundred, and every layer that is named costs time."""
 
 
-class PretrainedGenerator(nn.Module):
-    """A generator with the prior it was trained on.
+class PretrainedGenerator(Sampler):
+    """A finished generator with the latents it was trained on.
 
     `config` is the configuration that it was trained with, `facts` what is known of it (`images_seen`, `scores`).
     """
 
     def __init__(self, network: nn.Module, latent: Latent, config: dict[str, Any], facts: dict[str, Any]) -> None:
-        super().__init__()
-        self.network = network.requires_grad_(False).to(memory_format=torch.channels_last)
-        self.latent = latent
+        super().__init__(network.requires_grad_(False).to(memory_format=torch.channels_last), latent)
         self.config, self.facts = config, facts
         self.eval()
-
-    @property
-    def num_classes(self) -> int | None:
-        """How many classes `label` chooses from; None for a generator that takes no labels."""
-        return getattr(self.network, "num_classes", None)
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -75,24 +70,27 @@ class PretrainedGenerator(nn.Module):
     ) -> Tensor:
         """Images (count, C, H, W) in [-1, 1]; image number i of a seed is the same whatever else is asked for.
 
-        So it is computed at one place of one block of images, whatever is asked for.
+        So it is computed at one place of one block of images. Where there are classes and no `labels`, it is of class
+        i modulo their number.
         """
         before = first % BLOCK
         z = self.latents(before + count, seed, truncation, first - before)
-        if labels is not None:
+        if labels is None:
+            labels = self.classes(before + count, first - before)
+        else:
             labels = torch.cat([labels[:1].expand(before), labels])
         return self.images_from(z, labels)[before:]
 
-    @torch.no_grad()
     def images_from(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images for latents (B, latent_dim), always computed BLOCK at a time, so that rounding never depends on B.
 
         It may depend on the place in the block, as some processors round the rows of a matrix product differently.
         """
+        labels = self.classes(len(z)) if labels is None else labels
         images = []
         for start in range(0, len(z), BLOCK):
             index = torch.arange(start, start + BLOCK).clamp_max(len(z) - 1)
-            block = self(z[index], None if labels is None else labels[index])
+            block = self.images(Inputs(z[index], None if labels is None else labels[index]))
             images.append(block[: len(z) - start])
         return torch.cat(images)
 

@@ -10,7 +10,7 @@ from torch.multiprocessing.spawn import start_processes
 from ganforge.augment.ada import ADA, PIPE
 
 GROUPS = list(PIPE)
-SHAPES = [(4, 1, 8, 8), (4, 3, 8, 8), (4, 3, 16, 16), (2, 1, 28, 28)]
+SHAPES = [(2, 1, 4, 4), (4, 1, 8, 8), (4, 3, 8, 8), (4, 3, 16, 16), (2, 1, 28, 28)]
 
 
 def signs(positive: int, negative: int) -> Tensor:

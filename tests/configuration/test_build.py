@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from ganforge.configuration.arguments import fits, parameters
 from ganforge.configuration.build import build
 from ganforge.configuration.trust import refuse_untrusted_targets, targets
 from ganforge.data.arrays import Arrays
+from ganforge.interfaces import Inputs
 from ganforge.networks.dcgan import Generator
 from ganforge.systems.gan import GANModule
 
@@ -34,8 +35,14 @@ REFUSED = {
     "image size": (["data.image_size=30"], "cannot make 30x30"),
     "batch larger than the data": (["data.batch_size=900"], "digits has 898 images"),
     "image network on points": (["data=mixture2d", "data.image_size=1", "model=dcgan"], "cannot make 1x1"),
-    "scores of points for images": (["metrics=mixture"], "metrics are for points"),
-    "scores of images for points": (["data=mixture2d", "metrics=classifier"], "metrics are for images"),
+    "scores of points for images": (
+        ["metrics=mixture"],
+        "the extractor points needs points, and digits has none. Use metrics=self_supervised",
+    ),
+    "scores of images for points": (
+        ["data=mixture2d", "metrics=classifier"],
+        "the extractor classifier needs images, and mixture2d has none. Use metrics=mixture or none",
+    ),
     "signs where logits are only compared": (
         ["loss=relativistic", "augment=ada"],
         "^augment=ada adapts to the signs of .* or another loss$",
@@ -52,6 +59,10 @@ REFUSED = {
     "learning rate": (["optimizer.generator.lr=-1"], "Invalid learning rate"),
     "infinite rate": (["optimizer.generator.lr=inf"], "^optimizer.generator.lr=inf should be a finite number"),
     "no number in a list": (["optimizer.generator.betas=[nan,0.9]"], "^optimizer.generator.betas=.* finite"),
+    "a part of another kind": (
+        ["system.game._target_=ganforge.sampling.latent.Latent"],
+        "^system.game=ganforge.sampling.latent.Latent should be Game",
+    ),
     "no number to clip at": (["training.gradient_clip_val=nan"], "^training.gradient_clip_val=nan should be a finite"),
     "infinite weight": (["loss.penalties.r1.weight=inf"], "^loss.penalties.r1.weight=inf should be a finite"),
     "endless half-life": (["system.average_half_life=inf"], "^system.average_half_life=inf should be a finite"),
@@ -68,6 +79,10 @@ REFUSED = {
     "number for a network": (["model.generator=3"], "^model.generator=3 should be Module"),
     "number for a score": (["metrics.scores.fid=3"], "^metrics.scores="),
     "no player": (["~optimizer.generator"], "cannot be built"),
+    "callback without its argument": (
+        ["+callbacks.x={_target_:lightning.pytorch.callbacks.StochasticWeightAveraging}"],
+        "^callbacks.x cannot be built: .*'swa_lrs'",
+    ),
     "callback that is none": (["+callbacks.x={_target_:torch.nn.Identity}"], "callbacks.x should be a Callback"),
     "reference to itself": (["seed=${seed}"], "lead back to themselves"),
     "half-life": (["system.average_half_life=0"], "average_half_life must be positive"),
@@ -93,10 +108,22 @@ def test_refused_in_one_sentence(composed: Compose, case: str, monkeypatch: pyte
     assert "\n" not in str(error.value).strip()
 
 
-@pytest.mark.parametrize("augment", ["diffaugment", "ada"])
-def test_points_are_not_augmented(composed: Compose, augment: str) -> None:
-    with pytest.raises(ValueError, match=r"^augment= changes images of at least 8x8 pixels, and these have 1x1\. "):
+@pytest.mark.parametrize(("augment", "name"), [("diffaugment", "DiffAugment"), ("ada", "ADA")])
+def test_points_are_not_augmented(composed: Compose, augment: str, name: str) -> None:
+    message = f"^the augmentation {name} needs images, and mixture2d has none. Leave augment= out$"
+    with pytest.raises(ValueError, match=message):
         build(composed("data=mixture2d", f"augment={augment}"))
+
+
+def test_what_no_signature_speaks_of_is_said_with_its_reason(
+    composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("the reason\nand where")
+
+    monkeypatch.setattr("ganforge.configuration.build._built", fails)
+    with pytest.raises(ValueError, match=r"^this configuration cannot be built: RuntimeError: the reason$"):
+        build(composed())
 
 
 def test_nonsense_is_refused_before_data_is_looked_for(composed: Compose) -> None:
@@ -167,6 +194,8 @@ def test_parameters_follow_keywords_to_the_base_class() -> None:
         (None, Mapping[str, int], False),
         ("x", Path, True),
         ("x", Any, True),
+        (OmegaConf.create({"a": 1}), Any, True),
+        (OmegaConf.create({"a": 1}), TypeVar("T"), True),
     ],
 )
 def test_values_fit_their_hints(value: object, hint: object, expected: bool) -> None:
@@ -179,7 +208,8 @@ def test_arrays_describe_themselves_to_the_networks(composed: Compose, tmp_path:
     experiment = build(config)
     assert experiment.config.model.generator.image_size == 16
     assert experiment.config.model.discriminator.channels == 3
-    assert experiment.system.sample(2).shape == (2, 3, 16, 16)
+    sampler = experiment.system.sampler()
+    assert sampler.images(Inputs(sampler.latent.sample(2))).shape == (2, 3, 16, 16)
 
 
 def test_few_images_are_refused_only_where_scores_need_them(composed: Compose, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def run_folder(folder: Path) -> Path:
     arguments = {"latent_dim": 6, "image_size": 12, "channels": 1, "hidden": [32]}
     model = {
         "generator": {"_target_": "ganforge.networks.mlp.Generator", **arguments},
-        "latent": {"_target_": "ganforge.systems.latent.Latent", "dim": 6, "distribution": "normal"},
+        "latent": {"_target_": "ganforge.sampling.latent.Latent", "dim": 6, "distribution": "normal"},
     }
     save_generator(folder / "generator.safetensors", mlp.Generator(**arguments), {"model": model}, {})
     return folder

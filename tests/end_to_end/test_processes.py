@@ -140,7 +140,7 @@ def test_a_group_is_saved_at_one_moment_and_goes_on(whole: Path, tmp_path: Path,
     stopped = re.match(rf"stopped by {name} at ([\d,]+) images, and saved\n", errors)
     assert stopped, errors
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    assert f"{checkpoint['images_seen']:,}" == stopped[1]
+    assert f"{checkpoint['progress']['images_seen']:,}" == stopped[1]
     assert train(run, f"resume={run}")[::2] == (0, "")
     assert list(differences(whole, run)) == []
 

@@ -106,7 +106,7 @@ def test_a_signal_saves_first_and_says_how_to_go_on(tmp_path: Path, name: str, c
     stopped = re.fullmatch(rf"stopped by {name} at ([\d,]+) images, and saved\ngo on with: .* resume=run\n", errors)
     assert stopped, errors
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    assert checkpoint["images_seen"] == int(stopped[1].replace(",", ""))
+    assert checkpoint["progress"]["images_seen"] == int(stopped[1].replace(",", ""))
     assert json.loads((run / "status.json").read_text())["state"] == "interrupted"
 
 

@@ -150,7 +150,7 @@ def test_generator_file_rebuilds_the_generator(finished: tuple) -> None:
     best = min(lines(folder), key=lambda record: record["scores"]["fid_classifier"])
     assert json.loads(metadata["facts"]) == {"images_seen": best["images_seen"], "scores": best["scores"]}
     checkpoint = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
-    assert checkpoint["images_seen"] == best["images_seen"]
+    assert checkpoint["progress"]["images_seen"] == best["images_seen"]
     for name, value in generator.state_dict().items():
         assert torch.equal(value, checkpoint["state_dict"][f"averaged.{name}"])
 

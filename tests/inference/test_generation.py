@@ -26,7 +26,7 @@ from ganforge.inference.generation import (
 )
 from ganforge.networks import mlp
 from ganforge.pretrained import BLOCK, PretrainedGenerator
-from ganforge.systems.latent import Latent
+from ganforge.sampling.latent import Latent
 
 from ..conftest import ROOT
 
@@ -60,7 +60,7 @@ def run_folder(folder: Path, channels: int = 3) -> Path:
     arguments = {"latent_dim": 6, "image_size": 8, "channels": channels, "hidden": [16]}
     model = {
         "generator": {"_target_": "ganforge.networks.mlp.Generator", **arguments},
-        "latent": {"_target_": "ganforge.systems.latent.Latent", "dim": 6, "distribution": "normal"},
+        "latent": {"_target_": "ganforge.sampling.latent.Latent", "dim": 6, "distribution": "normal"},
     }
     save_generator(folder / "generator.safetensors", mlp.Generator(**arguments), {"model": model}, {})
     return folder

@@ -8,7 +8,7 @@ import yaml
 from ganforge.inference.model_card import DATASETS, OWN_IMAGES, model_card
 from ganforge.networks.mlp import Generator
 from ganforge.pretrained import PretrainedGenerator
-from ganforge.systems.latent import Latent
+from ganforge.sampling.latent import Latent
 
 from ..conftest import ROOT
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ganforge.inference.projection import project, psnr, squared_error
 from ganforge.networks import mlp
 from ganforge.pretrained import PretrainedGenerator
-from ganforge.systems.latent import Latent
+from ganforge.sampling.latent import Latent
 
 
 class Shift(nn.Module):
@@ -17,8 +17,12 @@ class Shift(nn.Module):
 
     num_classes = 3
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        return (z + label[:, None]).view(-1, 1, 2, 2)
+        return self.scale * (z + label[:, None]).view(-1, 1, 2, 2)
 
 
 def generator(distribution: str) -> PretrainedGenerator:

@@ -18,7 +18,7 @@ from ganforge.artifacts.records import write_json
 from ganforge.faults import Stopped
 from ganforge.launch.claim import claimed
 from ganforge.launch.grammar import as_typed, parse
-from ganforge.launch.job import Job, run_and_record
+from ganforge.launch.job import Job, begin_or_go_on, run_and_record, was_begun
 from ganforge.launch.messages import resume_override
 
 from ..conftest import ROOT, TINY
@@ -116,10 +116,11 @@ def test_brackets_in_a_path_are_shown(commands: Commands, tmp_path: Path) -> Non
     assert "samples  [red]:x:/samples/" in result.output
 
 
-def test_a_log_file_shows_life_without_metrics(commands: Commands, tmp_path: Path) -> None:
-    result = commands(
-        "train", *QUICK, "images=640", "log_every=64", "save_every=256", "hydra.run.dir=run", cwd=tmp_path
-    )
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_log_file_shows_life_without_metrics(commands: Commands, tmp_path: Path, launcher: str) -> None:
+    """Launchers are for sweeps: the one that shows no progress changes nothing in a single run."""
+    words = ["images=640", "log_every=64", "save_every=256", f"hydra/launcher={launcher}"]
+    result = commands("train", *QUICK, *words, "hydra.run.dir=run", cwd=tmp_path)
     assert [line.split(" images")[0] for line in result.output.splitlines()[:-3]] == ["256", "512", "640"]
 
 
@@ -198,6 +199,23 @@ def test_a_finished_run_with_a_larger_budget_that_was_killed_at_once_is_not_comp
     OmegaConf.save(config, run / ".hydra" / "config.yaml")
     assert commands("train", f"resume={run}", cwd=run.parent).code == 0
     assert status(run)["images_seen"] == 960
+
+
+def test_a_job_that_a_scheduler_starts_again_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_json(tmp_path / "status.json", {"state": "interrupted"})
+    config = OmegaConf.create({"resume": None, "paths": {"run": None}})
+    with pytest.raises(ValueError, match="is not empty: go on with resume="):
+        begin_or_go_on(Job(tmp_path, []), config, lambda config, job: 0.5)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert begin_or_go_on(Job(tmp_path, []), config, lambda config, job: float(job.resumed)) == 1
+
+
+def test_a_job_of_a_sweep_was_begun_before_only_where_the_sweep_goes_on(tmp_path: Path) -> None:
+    """In a new sweep, what is in its folder is Hydra's."""
+    (tmp_path / ".hydra").mkdir()
+    job = Job(tmp_path, [], in_sweep=True)
+    assert not was_begun(job, goes_on=False)
+    assert was_begun(job, goes_on=True)
 
 
 def ending(reached: str | None, error: BaseException, checkpoint: bool = False) -> Callable:

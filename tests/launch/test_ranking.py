@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from contextlib import nullcontext
 from math import nan
 from pathlib import Path
@@ -40,6 +41,18 @@ def test_best_score_of_each_job_counts_and_common_overrides_are_left_out(tmp_pat
         ("seed=1", "1.0", "2"),
         ("seed=0", "3.0", "2"),
     ]
+
+
+def test_the_table_shows_what_is_ranked_and_what_measured_it(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    job(tmp_path, 0, "finished", [5.0, 3.0])
+    job(tmp_path, 1, "finished", [1.0])
+    ranking(tmp_path)
+    title, head, *rows = (
+        re.findall(r"[^\s│┃]+", line) for line in capsys.readouterr().out.splitlines() if "━" not in line
+    )
+    assert title == ["d,", "a,", "10", "fakes"]
+    assert head == ["rank", "job", "overrides", "fid_x", "images"]
+    assert rows[:2] == [["1", "1", "seed=1", "1", "1"], ["2", "0", "seed=0", "3", "2"]]
 
 
 def test_higher_is_better_where_the_metrics_say_so(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from ganforge.launch.job import Job
 from ganforge.launch.rescoring import evaluator_of, requested, rescore, run_config
 from ganforge.launch.run import fit
 from ganforge.scoring.stamps import records_of
-from ganforge.scoring.weights import stored_weights, system_with
+from ganforge.scoring.weights import sampler_with, stored_weights
 
 from ..conftest import ROOT, TINY
 
@@ -264,7 +264,7 @@ def test_what_cannot_be_trusted_is_refused_and_nothing_is_added(run: Path, messa
         (["checkpoint=worst"], "checkpoint=worst should be one of best, last"),
         (["reference=test"], "reference=test should be one of held_out, train"),
         (["device=gpu"], "device=gpu should be one of auto, cpu, cuda"),
-        (["metrics=mixture"], "these metrics are for points"),
+        (["metrics=mixture"], "the extractor points needs points"),
         (["data.root=x"], "data has no argument 'root'"),
     ],
 )
@@ -285,10 +285,10 @@ def drawn(run: Path, count: int) -> Tensor:
     config = configuration("evaluate", run.parent, f"run={run}", f"images={count}")
     request = requested(config)
     conditions = run_config(request, run, config)
-    system = system_with(stored_weights(run, "best", "ema"), conditions, torch.device("cpu"))
+    sampler = sampler_with(stored_weights(run, "best", "ema"), conditions, torch.device("cpu"))
     evaluator = evaluator_of(conditions, request)
     evaluator.class_pool = None
-    return torch.cat(list(evaluator.fakes(system)))
+    return torch.cat(list(evaluator.fakes(sampler)))
 
 
 @pytest.fixture(scope="module")

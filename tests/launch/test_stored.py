@@ -57,3 +57,12 @@ def test_a_configuration_that_lacks_something_is_of_no_run(tmp_path: Path, missi
     assert stored_config(hydra_file(tmp_path, "config.yaml", CONFIGURATION)) == CONFIGURATION
     with pytest.raises(ValueError, match=f"is not the configuration of a run: it has no {missing}"):
         stored_config(hydra_file(tmp_path, "config.yaml", CONFIGURATION | {missing: "x"}))
+
+
+@pytest.mark.parametrize("place", [".", "checkpoints"])
+def test_a_configuration_beside_a_link_is_not_read(tmp_path: Path, place: str) -> None:
+    folder = hydra_file(tmp_path, "config.yaml", CONFIGURATION)
+    (folder / place).mkdir(exist_ok=True)
+    (folder / place / "link").symlink_to(folder / ".hydra" / "config.yaml")
+    with pytest.raises(ValueError, match="link is neither a file nor a folder"):
+        stored_config(folder)

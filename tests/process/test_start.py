@@ -53,6 +53,15 @@ def test_a_width_of_nothing_is_none_and_no_letter_is_an_error() -> None:
     assert (result.stdout, result.stderr) == ("None \\xfc\n", "")
 
 
+def test_the_folder_of_conf_is_found_from_the_code_unless_it_is_said() -> None:
+    code = "import ganforge.process.start, os; print(os.environ['PROJECT_ROOT'])"
+    without = {name: value for name, value in os.environ.items() if name != "PROJECT_ROOT"}
+    for said, expected in (({}, ROOT), ({"PROJECT_ROOT": "/elsewhere"}, "/elsewhere")):
+        environment = without | {"PYTHONPATH": str(ROOT / "src")} | said
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        assert result.stdout == f"{expected}\n"
+
+
 @pytest.mark.parametrize("without", ["", "import ctypes; ctypes.CDLL = None; "])
 def test_a_child_ends_with_its_parent(without: str) -> None:
     """By the system, or by a thread of its own."""

@@ -68,7 +68,7 @@ CHECKPOINTS: dict[str, Callable[[dict[str, Any], Bite], bytes]] = {
     "before 0.1": lambda _, bite: legacy_tar(bite),
     **{
         f"in {where}": lambda state, bite, where=where: saved(checkpoint_with(state, where, bite))
-        for where in ("callbacks", "optimizer_states", "state_dict", "loops", "scores")
+        for where in ("callbacks", "optimizer_states", "state_dict", "loops", "progress")
     },
 }
 

@@ -11,12 +11,12 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from ganforge.configuration.build import build
-from ganforge.interfaces import Batch, Penalty, Terms
+from ganforge.interfaces import Batch, Inputs, Penalty, Terms
 from ganforge.losses.adversarial import Wasserstein
 from ganforge.losses.game import Game
 from ganforge.regularizers.gradient_penalties import R1, R2, Dragan, GradientPenalty
+from ganforge.sampling.latent import Latent
 from ganforge.systems.gan import GANModule
-from ganforge.systems.latent import Latent
 from ganforge.systems.training import Training
 
 SLOPES = torch.tensor([[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]])
@@ -102,6 +102,7 @@ def test_a_lazy_penalty_acts_at_every_kth_turn_however_large_a_turn_is() -> None
 class Counted(nn.Module):
     """Doubles images, and notes which it was given, and what its player made of the real ones."""
 
+    needs = frozenset({"images"})
     reads_signs = False
 
     def __init__(self) -> None:
@@ -142,8 +143,9 @@ def test_without_augmentation_nothing_is_kept() -> None:
 def test_samples_cycle_through_the_classes_unless_told_otherwise() -> None:
     system = painter()
     for weights in ("ema", "live"):
-        assert system.sample(7, weights=weights)[:, 0, 0, 0].tolist() == [0, 1, 2, 0, 1, 2, 0]
-        assert system.sample(4, weights=weights, labels=LABELS)[:, 0, 0, 0].tolist() == LABELS.tolist()
+        sampler = system.sampler(weights)
+        assert sampler.images(Inputs(torch.zeros(7, 1)))[:, 0, 0, 0].tolist() == [0, 1, 2, 0, 1, 2, 0]
+        assert sampler.images(Inputs(torch.zeros(4, 1), LABELS))[:, 0, 0, 0].tolist() == LABELS.tolist()
 
 
 def test_a_conditional_generator_learns_which_class_is_which(
@@ -162,6 +164,6 @@ def test_a_conditional_generator_learns_which_class_is_which(
         )
     )  # fmt: skip
     run.fit()
-    drawn = run.system.sample(300).mean((1, 2, 3)).view(-1, 3)
+    drawn = run.system.sampler().images(Inputs(run.system.latent.sample(300))).mean((1, 2, 3)).view(-1, 3)
     target = torch.from_numpy(grays) / 127.5 - 1
     assert (drawn - target).abs().max() < 0.3

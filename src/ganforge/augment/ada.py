@@ -37,6 +37,7 @@ class ADA(nn.Module):
     moved last.
     """
 
+    needs = frozenset({"images"})
     raised: Tensor
     signs: Tensor
     logits: Tensor

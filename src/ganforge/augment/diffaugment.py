@@ -50,6 +50,7 @@ POLICIES: dict[str, Callable[[Tensor], Tensor]] = {"color": color, "translation"
 class DiffAugment(nn.Module):
     """Images (B, C, H, W) in [-1, 1] changed by every part of the policy, in its order; always, and all of them."""
 
+    needs = frozenset({"images"})
     reads_signs = False
 
     def __init__(self, policy: list[Policy]) -> None:

@@ -46,7 +46,8 @@ class Evaluation(Periodic):
 
     def _fakes(self, trainer: Trainer, module: System) -> Features:
         """Features and logits of all fakes on every rank, in the order of their latents."""
-        blocks: Iterable[Tensor] = self.evaluator.fakes(module, trainer.global_rank, trainer.world_size)
+        sampler = module.sampler(self.evaluator.sample_from)
+        blocks: Iterable[Tensor] = self.evaluator.fakes(sampler, trainer.global_rank, trainer.world_size)
         if trainer.world_size == 1:
             return self.evaluator.features(stoppable(blocks, trainer, module))
         mine = self.evaluator.features(blocks)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganforge.artifacts.images import grid, labelled, save_png
 from ganforge.callbacks.clock import Periodic
-from ganforge.interfaces import Count
+from ganforge.interfaces import Count, Inputs
 from ganforge.randomness import derived_generator
 from ganforge.systems.system import System
 
@@ -32,8 +32,9 @@ class Samples(Periodic):
 
     def due(self, trainer: Trainer, module: System) -> None:
         if trainer.is_global_zero:
-            latents = module.latent.sample(self.count, generator=derived_generator("samples", self.seed))
-            fake, clock = grid(module.images_from(latents)), module.progress.images_seen
+            sampler, clock = module.sampler(), module.progress.images_seen
+            latents = sampler.latent.sample(self.count, generator=derived_generator("samples", self.seed))
+            fake = grid(sampler.images(Inputs(latents)))
             self._show(trainer, f"{clock:09d}", fake, f"{clock:,} images seen", "samples", clock)
 
     def _show(self, trainer: Trainer, file: str, picture: Tensor, caption: str, tag: str, images_seen: int) -> None:

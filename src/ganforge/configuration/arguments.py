@@ -33,7 +33,8 @@ def refuse_wrong_arguments(config: DictConfig, root: str = "") -> None:
             if not finite(node[key]):
                 raise ValueError(f"{where}={node[key]} should be a finite number below 2**63")
             if not fits(node[key], accepted[key]):
-                raise ValueError(f"{where}={node[key]} should be {spelled(accepted[key])}")
+                given = node[key].get("_target_", node[key]) if OmegaConf.is_dict(node[key]) else node[key]
+                raise ValueError(f"{where}={given} should be {spelled(accepted[key])}")
 
 
 def origin(node: DictConfig, key: str) -> str | None:
@@ -106,7 +107,7 @@ def config_fits(value: Any, hint: Any) -> bool:
     """Whether a list or a mapping can become what `hint` says."""
     kind, options = get_origin(hint), get_args(hint)
     if "_target_" in value:
-        return hint not in (int, float, bool, str)
+        return hint not in (int, float, bool, str) and target_fits(value, hint)
     if OmegaConf.is_list(value):
         if kind is tuple and Ellipsis not in options:
             return len(value) == len(options) and all(map(fits, value, options))
@@ -114,6 +115,13 @@ def config_fits(value: Any, hint: Any) -> bool:
     if kind in (dict, Mapping):
         return all(fits(item, options[1]) for item in value.values())
     return hint is Any or (kind is None and not inspect.isclass(hint))
+
+
+def target_fits(node: Any, hint: Any) -> bool:
+    """Whether the object that a node describes can be one of `hint`, where both are classes."""
+    made = get_object(node["_target_"])
+    checkable = all(map(inspect.isclass, (made, hint))) and not getattr(hint, "_is_protocol", False)
+    return not checkable or bool(node.get("_partial_")) or issubclass(made, hint)
 
 
 def spelled(hint: Any) -> str:

@@ -20,16 +20,15 @@ from ganforge.configuration.arguments import refuse_wrong_arguments
 from ganforge.configuration.needs import (
     has_scores,
     refuse_few_held_out,
-    refuse_foreign_metrics,
     refuse_low_precision,
+    refuse_meaningless_signs,
     refuse_missing_hardware,
-    refuse_missing_labels,
     refuse_mixed_gradients,
     refuse_other_budgets,
     refuse_other_launchers,
     refuse_uneven_ranks,
+    refuse_unmet_needs,
     refuse_unused_labels,
-    refuse_vain_augmentation,
     warn_of_crowding,
 )
 from ganforge.configuration.references import refuse_endless_references, resolved
@@ -93,9 +92,9 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     if not has_scores(config):
         config.callbacks.pop("evaluation", None)
     refuse_untrusted_targets(config)
-    refuse_foreign_metrics(config)
     refuse_wrong_arguments(config.data, "data")
     data = create(config.data, "data")
+    refuse_unmet_needs(config, data)
     described = None not in (data.image_size, data.channels, data.num_classes if config.condition.labels else 0)
     if not described:
         load(data, config)
@@ -107,14 +106,14 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
     refuse_mixed_gradients(system)
-    refuse_vain_augmentation(system, config)
+    refuse_meaningless_signs(system)
     refuse_low_precision(system, config.trainer.precision)
     if described:
         load(data, config)
     trainer = build_trainer(config, rewrite_from)
     refuse_other_launchers(trainer, in_sweep)
     warn_of_crowding(trainer)
-    refuse_missing_labels(config, data)
+    refuse_unmet_needs(config, data)
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
     system.hparams.update(OmegaConf.to_container(config))

@@ -22,8 +22,8 @@ LIMITS = (
     "overfit_batches",
 )  # fmt: skip
 """Arguments of Lightning's Trainer that end a run, or keep it from ending."""
-SMALLEST_AUGMENTED = 8
-"""Pixels of a side."""
+OTHER_METRICS = {"images": "self_supervised, inception or none", "points": "mixture or none"}
+"""Those that need nothing but what a kind of data gives."""
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -86,15 +86,10 @@ def refuse_mixed_gradients(system: System) -> None:
         )
 
 
-def refuse_vain_augmentation(system: System, config: DictConfig) -> None:
-    """Points have nothing to be turned or moved, and signs of logits are opinions only where the loss makes them so."""
+def refuse_meaningless_signs(system: System) -> None:
+    """A logit's sign is an opinion only where the loss makes it one."""
     if not isinstance(system, GANModule) or system.augment is None:
         return
-    if config.data.image_size < SMALLEST_AUGMENTED:
-        raise ValueError(
-            f"augment= changes images of at least {SMALLEST_AUGMENTED}x{SMALLEST_AUGMENTED} pixels, and these have "
-            f"{config.data.image_size}x{config.data.image_size}. Leave augment= out"
-        )
     if system.augment.reads_signs and not system.game.has_a_sign():
         raise ValueError(
             "augment=ada adapts to the signs of D(real), and with this loss a logit of zero does not stand between "
@@ -113,14 +108,21 @@ def refuse_low_precision(system: System, precision: str) -> None:
         )
 
 
-def refuse_foreign_metrics(config: DictConfig) -> None:
-    """Scores of points are for points, and scores of images for images."""
-    if not has_scores(config):
-        return
-    of_points = config.metrics.extractor._target_.endswith("PointsExtractor")
-    if of_points != config.data._target_.endswith("Mixture2d"):
-        kind = "points" if of_points else "images"
-        raise ValueError(f"these metrics are for {kind}; the data has none. Leave metrics= out, or use metrics=none")
+def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
+    """Parts say what they `need` of the data, and the data says what it `gives`: more once it is loaded."""
+    needs = []
+    if "condition" in config and config.condition.labels:
+        needs.append(("condition=class", frozenset({"labels"}), "Leave condition= out"))
+    if has_scores(config):
+        extractor = get_object(config.metrics.extractor._target_)
+        needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
+    if config.get("augment") is not None:
+        augment = get_object(config.augment._target_)
+        needs.append((f"the augmentation {augment.__name__}", augment.needs, "Leave augment= out"))
+    for part, needed, advice in needs:
+        for missing in sorted(needed - data.gives):
+            what, why = ("class labels", data.why_unlabelled) if missing == "labels" else (missing, "")
+            raise ValueError(f"{part} needs {what}, and {data.name} has none{why}. {advice}")
 
 
 def refuse_few_held_out(config: DictConfig, data: InMemoryData) -> None:
@@ -140,24 +142,10 @@ def has_scores(config: DictConfig) -> bool:
 
 
 def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData) -> None:
-    """With condition=class, labels must be there and both players must take them."""
-    if not config.condition.labels:
-        return
-    if data.num_classes is None:
-        raise ValueError(
-            f"condition=class needs class labels, and {data.name} has none{data.why_unlabelled}. Leave condition= out"
-        )
-    for player in ("generator", "discriminator"):
+    """With condition=class both players must take labels."""
+    for player in ("generator", "discriminator") if config.condition.labels else ():
         if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
             raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
-
-
-def refuse_missing_labels(config: DictConfig, data: InMemoryData) -> None:
-    if data.num_classes is None and has_scores(config) and get_object(config.metrics.extractor._target_).needs_labels:
-        raise ValueError(
-            f"metrics=classifier needs class labels, and {data.name} has none{data.why_unlabelled}. "
-            "Use metrics=self_supervised, metrics=inception or metrics=none"
-        )
 
 
 def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: System) -> None:

@@ -12,6 +12,7 @@ TRUSTED = {
     "ganforge.augment.": "ganforge.augment.",
     "ganforge.callbacks.": "ganforge.callbacks.",
     "ganforge.data.": "ganforge.data.",
+    "ganforge.sampling.": "ganforge.sampling.",
     "ganforge.scoring.evaluator.": "ganforge.scoring.evaluator.",
     "ganforge.losses.": "ganforge.losses.",
     "ganforge.metrics.": "ganforge.metrics.",

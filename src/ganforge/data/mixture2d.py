@@ -19,6 +19,7 @@ class Mixture2d(InMemoryData):
     """
 
     name = "mixture2d"
+    kind = "points"
 
     def __init__(self, layout: Literal["ring", "grid"], points: int, **described: Any) -> None:
         super().__init__(**described)

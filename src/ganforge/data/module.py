@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning import LightningDataModule
@@ -82,12 +82,16 @@ class RoundLoader:
     def _round(self, place: int) -> Batch:
         everyone = self.stream.take(place, self.images_per_round).view(self.turns, self.ranks, -1)
         index = everyone[:, self.rank].flatten()
-        images, labels = self.split.images[index], self.split.labels
-        if self.flip:
-            generator = derived_generator("flip", self.seed, self.rank, place)
-            mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-            images = torch.where(mirrored.to(images.device, non_blocking=True), images.flip(-1), images)
-        return Batch(images, None if labels is None else labels[index])
+        batch = self.split.at(index)
+        return self._flipped(batch, derived_generator("flip", self.seed, self.rank, place)) if self.flip else batch
+
+    def _flipped(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Half of the images mirrored."""
+        images = batch.images
+        mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+        return batch._replace(
+            images=torch.where(mirrored.to(images.device, non_blocking=True), images.flip(-1), images)
+        )
 
 
 def resized(images: Tensor, size: int) -> Tensor:
@@ -112,6 +116,7 @@ class InMemoryData(LightningDataModule):
     name: str
     split_name: str
     """Which images are held out, in words, for the stamp of a score."""
+    kind: Literal["images", "points"] = "images"
     why_unlabelled = ""
     """Why there are no labels, where there nearly were: the end of a message that says so."""
 
@@ -133,6 +138,12 @@ class InMemoryData(LightningDataModule):
         self.batch_size, self.seed, self.flip = batch_size, seed, flip
         self.train_split: Batch
         self.held_out_split: Batch
+
+    @property
+    def gives(self) -> frozenset[str]:
+        """What parts of a run may need of the data; labels also while it is not known whether there are any."""
+        unlabelled = self.num_classes is None and hasattr(self, "train_split")
+        return frozenset({self.kind} if unlabelled else {self.kind, "labels"})
 
     @abstractmethod
     def load(self) -> tuple[Batch, Batch]:
@@ -181,7 +192,7 @@ def resident(split: Batch, device: torch.device) -> Batch:
     """The images on a CUDA device if they leave at least half of its free memory, so that no batch has to travel."""
     if device.type != "cuda" or split.images.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
         return split
-    return Batch(split.images.to(device), None if split.labels is None else split.labels.to(device))
+    return split.on(device)
 
 
 def held_out_order(count: int, fraction: float) -> Tensor:
@@ -193,8 +204,5 @@ def held_out_order(count: int, fraction: float) -> Tensor:
 
 def hold_out(shuffled: Batch, fraction: float) -> tuple[Batch, Batch]:
     """The training and held-out parts of data in `held_out_order`, as views."""
-    images, labels = shuffled
-    cut = round(len(images) * (1 - fraction))
-    if labels is None:
-        return Batch(images[:cut]), Batch(images[cut:])
-    return Batch(images[:cut], labels[:cut]), Batch(images[cut:], labels[cut:])
+    cut = round(len(shuffled.images) * (1 - fraction))
+    return shuffled.at(slice(cut)), shuffled.at(slice(cut, None))

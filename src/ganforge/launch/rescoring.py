@@ -18,7 +18,7 @@ from ganforge.artifacts.images import is_points
 from ganforge.artifacts.records import append_line, printable
 from ganforge.configuration.arguments import fits, parameters, refuse_wrong_arguments, spelled
 from ganforge.configuration.build import create, load
-from ganforge.configuration.needs import has_scores, refuse_foreign_metrics, refuse_missing_labels
+from ganforge.configuration.needs import has_scores, refuse_unmet_needs
 from ganforge.configuration.trust import refuse_untrusted_targets
 from ganforge.data.module import InMemoryData
 from ganforge.launch.messages import shown
@@ -27,7 +27,7 @@ from ganforge.scoring.evaluator import BLOCK, Evaluator
 from ganforge.scoring.fakes import Fakes
 from ganforge.scoring.stamps import best, comparable_to, differences, heading, last, nearest, records_of, scored
 from ganforge.scoring.table import score_table
-from ganforge.scoring.weights import Moment, stored_weights, system_with
+from ganforge.scoring.weights import Moment, sampler_with, stored_weights
 
 NOTHING = (
     "there is nothing to score with metrics=none: choose metrics=classifier, self_supervised, inception or mixture"
@@ -101,13 +101,13 @@ def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     weights = stored_weights(folder, request.checkpoint, run.metrics.sample_from)
     others = [] if request.against is None else scored(request.against)
     data = loaded_data(run)
-    system = system_with(weights, run, device)
+    sampler = sampler_with(weights, run, device)
     evaluator, console = prepared(run, request, data, device)
     stamp = printable(evaluator.stamp)
     beside, unequal = while_training(folder, weights.images_seen, stamp)
     names = short_names([] if request.against is None else [request.against])
     beside |= rival(request.against, others, stamp, request, run.metrics, names)
-    fakes = evaluator.features(watched(evaluator.fakes(system), evaluator.images, console))
+    fakes = evaluator.features(watched(evaluator.fakes(sampler), evaluator.images, console))
     record = evaluator.record(weights.images_seen, evaluator.score(fakes))
     console.print(score_table(record, {f"now, {weights.images_seen:,}": record["scores"]} | beside))
     add(record, records_of(folder), "the training's own", unequal, console)
@@ -227,11 +227,11 @@ def stated(values: Mapping[Any, Any]) -> dict[Any, Any]:
 def loaded_data(run: DictConfig) -> InMemoryData:
     """The run's data; all of its configuration is checked before any of it is used."""
     refuse_untrusted_targets(run)
-    refuse_foreign_metrics(run)
     refuse_wrong_arguments(run.data, "data")
     data = create(run.data, "data")
+    refuse_unmet_needs(run, data)
     load(data, run)
-    refuse_missing_labels(run, data)
+    refuse_unmet_needs(run, data)
     refuse_wrong_arguments(run)
     return data
 

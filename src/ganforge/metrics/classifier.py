@@ -10,7 +10,7 @@ from ganforge.metrics.small_network import SmallNetwork, TrainedExtractor
 
 class ClassifierExtractor(TrainedExtractor):
     name = "classifier"
-    needs_labels = True
+    needs = frozenset({"images", "labels"})
 
     def targets(self, split: Batch) -> Tensor:
         assert split.labels is not None

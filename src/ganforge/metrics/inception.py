@@ -30,7 +30,7 @@ class InceptionExtractor:
     """
 
     name = "inception"
-    needs_labels = False
+    needs = frozenset({"images"})
 
     def __init__(self, weights: str | None = None) -> None:
         self.weights = Path(weights) if weights else None

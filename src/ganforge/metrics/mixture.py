@@ -31,7 +31,7 @@ class PointsExtractor:
     """The points themselves: a 1x1 image with two channels is its own feature."""
 
     name = "points"
-    needs_labels = False
+    needs = frozenset({"points"})
 
     def prepare(self, train: Batch, held_out: Batch, cached: Cached) -> None:
         pass

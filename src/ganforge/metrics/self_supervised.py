@@ -25,7 +25,7 @@ LARGEST_STRETCH = 0.25
 
 class SelfSupervisedExtractor(TrainedExtractor):
     name = "self_supervised"
-    needs_labels = False
+    needs = frozenset({"images"})
     batch = 64
 
     def __init__(self, epochs: int = 40, max_steps: int = 1500) -> None:

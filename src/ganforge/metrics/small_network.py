@@ -81,7 +81,7 @@ class TrainedExtractor(ABC):
     """Features and answers of a `SmallNetwork`; `accuracy` is its share of right answers about held-out images."""
 
     name: str
-    needs_labels: bool
+    needs: frozenset[str]
     batch = 128
     """Images in a step of its training."""
 

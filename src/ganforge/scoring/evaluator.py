@@ -12,11 +12,11 @@ from torchmetrics import Metric, MetricCollection
 from ganforge.artifacts.images import to_uint8
 from ganforge.artifacts.tensors import Cache
 from ganforge.data.module import InMemoryData
-from ganforge.interfaces import FeatureExtractor
+from ganforge.interfaces import FeatureExtractor, Inputs
 from ganforge.metrics.features import Features
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.randomness import derived_generator
-from ganforge.systems.gan import GANModule
+from ganforge.sampling.sampler import Sampler
 
 BLOCK = 250
 
@@ -107,16 +107,14 @@ class Evaluator:
         pairs = [self.extractor(block) for block in blocks]
         return Features(*(torch.cat([part.cpu() for part in parts]) for parts in zip(*pairs, strict=True)))
 
-    def fakes(self, module: GANModule, rank: int = 0, ranks: int = 1) -> Iterable[Tensor]:
+    def fakes(self, sampler: Sampler, rank: int = 0, ranks: int = 1) -> Iterable[Tensor]:
         """This rank's share of the fakes in blocks, uint8; shares are equal, if need be by drawing a few twice."""
         generator = derived_generator("evaluation", self.seed)
-        latents = module.latent.sample(self.images, generator=generator)
+        latents = sampler.latent.sample(self.images, generator=generator)
         mine = (torch.arange(-(-self.images // ranks) * ranks) % self.images)[rank::ranks]
         labels = self._labels(generator)
         for index in mine.split(BLOCK):
-            yield to_uint8(
-                module.images_from(latents[index], self.sample_from, None if labels is None else labels[index])
-            )
+            yield to_uint8(sampler.images(Inputs(latents[index], None if labels is None else labels[index])))
 
     def _labels(self, generator: torch.Generator) -> Tensor | None:
         """Classes as frequent as in the training images, for generators that ask for them."""

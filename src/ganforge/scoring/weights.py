@@ -5,13 +5,13 @@ from typing import Literal, NamedTuple
 
 import torch
 from omegaconf import DictConfig
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganforge.artifacts.checkpoints import Checkpoint, load_whole, newest
 from ganforge.configuration.build import create
 from ganforge.pretrained import from_pretrained
 from ganforge.process.terminal import warn
-from ganforge.systems.gan import GANModule
+from ganforge.sampling.sampler import Sampler
 
 Moment = Literal["best", "last"]
 
@@ -56,16 +56,14 @@ def stored_checkpoint(run: Path, moment: Moment) -> Checkpoint | None:
     return Checkpoint(path, load_whole(path)) if path.exists() else None
 
 
-def system_with(weights: Weights, run: DictConfig, device: torch.device) -> GANModule:
-    """The run's system with one generator, the one that is scored; no memory is ever taken for anything else."""
+def sampler_with(weights: Weights, run: DictConfig, device: torch.device) -> Sampler:
+    """What draws from these weights; no memory is ever taken for anything else."""
     with torch.device("meta"):
-        system: GANModule = create(run.system, "system")
+        network: nn.Module = create(run.model.generator, "model.generator")
     try:
-        system.averaged.load_state_dict(weights.state, assign=True)
+        network.load_state_dict(weights.state, assign=True)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ValueError(f"{weights.source} does not fit the configuration of the run: {reason}") from error
-    del system.discriminator
-    system.generator = system.averaged
-    dtype = next(system.generator.parameters()).dtype
-    return system.to(device, dtype, memory_format=torch.channels_last)
+    network.requires_grad_(False).to(memory_format=torch.channels_last).to(device)
+    return Sampler(network, create(run.model.latent, "model.latent"))

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from ganforge.interfaces import Augmentation, Batch, Critic, Drawn, Inputs, Terms
+from ganforge.sampling.latent import Latent
+from ganforge.sampling.sampler import Sampler
 from ganforge.systems.adversarial import AdversarialModule
-from ganforge.systems.latent import Latent
 
 
 class GANModule(AdversarialModule):
@@ -67,31 +68,5 @@ class GANModule(AdversarialModule):
         images = len(batch.images) * self.settings.accumulate_grad_batches * self.trainer.world_size
         return self.progress.images_seen // images
 
-    @torch.no_grad()
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator | None = None,
-        weights: Literal["ema", "live"] = "ema",
-        labels: Tensor | None = None,
-    ) -> Tensor:
-        """Images (count, C, H, W) in [-1, 1] from the averaged weights; `generator` is a CPU stream of latents.
-
-        A conditional generator draws the classes `labels` (count,), without them 0, 1, 2, ... over and over.
-        """
-        return self.images_from(self.latent.sample(count, generator=generator), weights, labels)
-
-    @torch.no_grad()
-    def images_from(self, z: Tensor, weights: Literal["ema", "live"] = "ema", labels: Tensor | None = None) -> Tensor:
-        """Images for given latents, and labels as in `sample`, with batch statistics fixed."""
-        num_classes: int | None = getattr(self.generator, "num_classes", None)
-        if labels is None and num_classes is not None:
-            labels = torch.arange(len(z)) % num_classes
-        z = z.to(self.device).to(self.dtype)
-        labels = None if labels is None else labels.to(self.device)
-        if weights == "ema":
-            return self.averaged(z, labels).float()
-        training = self.generator.training
-        images = self.generator.eval()(z, labels).float()
-        self.generator.train(training)
-        return images
+    def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
+        return Sampler(self.averaged if weights == "ema" else self.generator, self.latent)

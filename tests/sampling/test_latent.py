@@ -4,7 +4,7 @@ import pytest
 import scipy.stats
 import torch
 
-from ganforge.systems.latent import Latent
+from ganforge.sampling.latent import Latent
 
 SHARES = torch.tensor([[1e-3, 0.1, 0.25, 0.5, 0.9, 0.999]])
 
