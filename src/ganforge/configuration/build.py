@@ -21,6 +21,7 @@ from ganforge.configuration.needs import (
     has_scores,
     refuse_few_held_out,
     refuse_low_precision,
+    refuse_meaningless_signs,
     refuse_missing_hardware,
     refuse_mixed_gradients,
     refuse_other_budgets,
@@ -106,6 +107,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
     refuse_mixed_gradients(system)
+    refuse_meaningless_signs(system)
     refuse_low_precision(system, config.trainer.precision)
     if described:
         load(data, config)

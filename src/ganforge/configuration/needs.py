@@ -14,6 +14,7 @@ from ganforge.compat.torch import BatchNorm
 from ganforge.data.module import InMemoryData
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
+from ganforge.systems.gan import GANModule
 from ganforge.systems.system import System
 
 LIMITS = (
@@ -85,6 +86,17 @@ def refuse_mixed_gradients(system: System) -> None:
         )
 
 
+def refuse_meaningless_signs(system: System) -> None:
+    """A logit's sign is an opinion only where the loss makes it one."""
+    if not isinstance(system, GANModule) or system.augment is None:
+        return
+    if system.augment.reads_signs and not system.game.has_a_sign():
+        raise ValueError(
+            "augment=ada adapts to the signs of D(real), and with this loss a logit of zero does not stand between "
+            "real and fake. Use augment.target=null with a fixed augment.p, augment=diffaugment, or another loss"
+        )
+
+
 def refuse_low_precision(system: System, precision: str) -> None:
     if precision in system.refused_precisions:
         raise ValueError(f"trainer.precision={precision}: {system.refused_precisions[precision]}")
@@ -104,6 +116,9 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     if has_scores(config):
         extractor = get_object(config.metrics.extractor._target_)
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
+    if config.get("augment") is not None:
+        augment = get_object(config.augment._target_)
+        needs.append((f"the augmentation {augment.__name__}", augment.needs, "Leave augment= out"))
     for part, needed, advice in needs:
         for missing in sorted(needed - data.gives):
             what, why = ("class labels", data.why_unlabelled) if missing == "labels" else (missing, "")
