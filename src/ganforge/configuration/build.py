@@ -38,6 +38,7 @@ from ganforge.faults import unwrapped
 from ganforge.interfaces import Batch
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.process.signals import start_ignoring_signals
+from ganforge.systems.batch_norm import SharedBatchNorms
 from ganforge.systems.system import System
 
 TRAINING_IMAGES = "training_images"
@@ -161,12 +162,16 @@ def sample_fingerprint(split: Batch) -> str:
 
 def build_trainer(config: DictConfig, rewrite_from: int | None) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
+    node = config.trainer.copy()
+    plugins: list[Any] = [AtomicCheckpointIO()]
+    if node.pop("sync_batchnorm", False):
+        plugins.append(SharedBatchNorms())
     trainer = create(
-        config.trainer,
+        node,
         "trainer",
         callbacks=[create_as(Callback, node, f"callbacks.{name}") for name, node in config.callbacks.items()],
         logger=[build_logger(node, name, rewrite_from) for name, node in config.get("logger", {}).items()],
-        plugins=[AtomicCheckpointIO()],
+        plugins=plugins,
         default_root_dir=config.paths.run,
         max_steps=-1,
         limit_val_batches=0,

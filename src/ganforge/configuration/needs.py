@@ -36,8 +36,8 @@ def refuse_other_launchers(trainer: lightning.Trainer, in_sweep: bool) -> None:
     if isinstance(launcher, SubprocessScriptLauncher) and not launcher.cluster_environment.creates_processes_externally:
         mixed = "jobs of the sweep into one another" if in_sweep else "several run folders"
         raise ValueError(
-            f"this strategy repeats the command line for each device, which would write {mixed}. Use trainer=ddp, "
-            "trainer=ddp_cpu or trainer.strategy=ddp_spawn_find_unused_parameters_true"
+            f"this strategy repeats the command line for each device, which would write {mixed}. Use trainer=ddp "
+            "or trainer=ddp_cpu"
         )
 
 

@@ -35,20 +35,19 @@ class GANModule(AdversarialModule):
         return self.discriminator(seen, batch.labels)
 
     def discriminator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
-        real, fake = batch.images, drawn.images.detach()
-        return self.discriminator_terms_of(batch, self.judge(real, batch), self.judge(fake, batch), fake)
+        real, fake = self.judge(batch.images, batch), self.judge(drawn.images.detach(), batch)
+        self.observe_logits(real, fake)
+        return self.game.discriminator_terms(real, fake) | self.penalty_terms(batch, drawn)
 
-    def discriminator_terms_of(self, batch: Batch, real_logits: Tensor, fake_logits: Tensor, fake: Tensor) -> Terms:
+    def penalty_terms(self, batch: Batch, drawn: Drawn) -> Terms:
+        turn = self.turns_before(batch)
+        return self.game.penalty_terms(self.critic(batch), batch.images, drawn.images.detach(), turn)
+
+    def observe_logits(self, real_logits: Tensor, fake_logits: Tensor) -> None:
+        """What the logits of a discriminator turn are good for besides its terms."""
+        moved = {} if self.augment is None else self.augment.adapt(real_logits)
         if self.measuring:
             self.remember({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
-        if self.augment is not None:
-            self.adapt_augmentation(self.augment, real_logits)
-        terms = self.game.discriminator_terms(real_logits, fake_logits)
-        return terms | self.game.penalty_terms(self.critic(batch), batch.images, fake, self.turns_before(batch))
-
-    def adapt_augmentation(self, augment: Augmentation, real_logits: Tensor) -> None:
-        moved = augment.adapt(real_logits)
-        if self.measuring:
             self.remember({f"augment/{name}": value for name, value in moved.items()})
 
     def generator_terms(self, batch: Batch, drawn: Drawn) -> Terms:

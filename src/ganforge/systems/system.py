@@ -17,6 +17,7 @@ from ganforge.process.memory import keep_freed_memory
 from ganforge.randomness import derived_seed
 from ganforge.sampling.sampler import Sampler
 from ganforge.systems.averaging import decay, update_average
+from ganforge.systems.replicas import Replicas, average_gradients, share_buffers
 from ganforge.systems.schedules import Schedule
 from ganforge.systems.training import Training
 
@@ -139,6 +140,8 @@ class System(LightningModule):
             if self.stop_signal is not None and self.trainer.world_size == 1:
                 return
             self.play_round(batch.to_unit_range(dtype))
+        if isinstance(self.trainer.strategy, Replicas):
+            share_buffers(self)
 
     def play_round(self, batch: Batch) -> None:
         before = self.progress.images_seen
@@ -163,12 +166,17 @@ class System(LightningModule):
 
         Strictly backward, then step, so that a loss scale belongs to one player.
         """
-        optimizer = self.optimizer_of(player)
-        optimizer.zero_grad()
+        self.optimizer_of(player).zero_grad()
         for of_batch in terms:
             self.backward_through(of_batch)
             self.remember_terms(player, of_batch)
-        optimizer.step()
+        self.step(player)
+
+    def step(self, player: str) -> None:
+        """On the gradients of all processes."""
+        if isinstance(self.trainer.strategy, Replicas):
+            average_gradients(getattr(self, player).parameters())
+        self.optimizer_of(player).step()
 
     def optimizer_of(self, player: str) -> Any:
         optimizers = self.optimizers()
