@@ -24,13 +24,18 @@ CHANGEABLE = (
     "trainer.strategy",
     "trainer.benchmark",
     "training.compile",
+    "training.measure_every",
     "trainer.detect_anomaly",
     "training.on_nan",
     "trainer.limit_train_batches",
     "trainer.max_epochs",
 )
 """The budget, the cadence, the loggers, the hardware, where files are, and the end that trainer=debug sets."""
-NOT_TRAINED = ("callbacks", "resume", "system.training.compile", "system.training.on_nan")
+NOT_TRAINED = (
+    "callbacks",
+    "resume",
+    *(f"system.training.{key}" for key in ("compile", "measure_every", "on_nan")),
+)
 """What else in a resolved configuration changes no weights, or follows from CHANGEABLE."""
 
 
