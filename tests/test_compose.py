@@ -1,6 +1,7 @@
 """The promise: any model x any loss x any shape of data trains, and every ready-made file composes."""
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,8 @@ from ganforge.artifacts.records import leaves
 from ganforge.configuration.arguments import refuse_wrong_arguments
 from ganforge.configuration.build import build
 
-from .conftest import ROOT, TINY
+from .conftest import ADVERSARIAL, GAMES, LOSSES, ROOT, TINY
 
-LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))
 SHAPES = [(16, 16, 3), (28, 28, 1), (32, 32, 3), (64, 64, 1)]
 QUICK = [
     "metrics=none",
@@ -35,27 +35,25 @@ def trains_two_rounds(config: DictConfig) -> set[str]:
     for name, value in experiment.system.named_parameters():
         assert value.isfinite().all(), name
     moved = {name for name, value in experiment.system.named_parameters() if not torch.equal(before[name], value)}
-    for player in ("generator", "discriminator"):
+    for player in experiment.system.players:
         assert any(name.startswith(f"{player}.") for name in moved), f"the {player} did not move"
     return moved
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("model", TINY)
+@pytest.mark.parametrize(("model", "loss"), GAMES)
 def test_every_model_plays_every_game_on_every_shape(
     composed: Callable[..., DictConfig], tmp_path: Path, model: str, loss: str, shape: tuple[int, ...]
 ) -> None:
     path = tmp_path / "images.npz"
     np.savez(path, images=np.random.default_rng(0).integers(0, 256, (24, *shape), dtype=np.uint8))
-    rounds = 2 * 4 * composed(f"loss={loss}").loss.n_critic
+    rounds = 2 * 4 * composed(f"loss={loss}").loss.get("n_critic", 1)
     trains_two_rounds(
         composed(*TINY[model], f"loss={loss}", "data=arrays", f"data.path={path}", *QUICK, f"images={rounds}")
     )
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("model", TINY)
+@pytest.mark.parametrize(("model", "loss"), [game for game in GAMES if game[1] in ADVERSARIAL])
 def test_every_model_plays_every_game_class_by_class(
     composed: Callable[..., DictConfig], tmp_path: Path, model: str, loss: str
 ) -> None:
@@ -67,8 +65,44 @@ def test_every_model_plays_every_game_class_by_class(
     assert {"generator.labelled.embedding.weight", "discriminator.projection.embedding.weight"} <= moved
 
 
+@pytest.mark.parametrize(("model", "loss"), [pair for pair in product(TINY, LOSSES) if pair not in GAMES])
+def test_what_does_not_go_together_is_refused(composed: Callable[..., DictConfig], model: str, loss: str) -> None:
+    with pytest.raises(ValueError, match=r"makes another game: the system (VAE|GANModule) goes with .*elbo"):
+        build(composed(*TINY[model], f"loss={loss}", *QUICK))
+
+
+@pytest.mark.parametrize("sigma", ["null", "0.1"])
+def test_an_autoencoder_of_points(composed: Callable[..., DictConfig], sigma: str) -> None:
+    words = [*TINY["vae"], "loss.likelihood=gaussian", f"loss.sigma={sigma}", "data=mixture2d", "data.points=100"]
+    moved = trains_two_rounds(composed(*words, *QUICK, "images=8"))
+    assert ("autoencoder.likelihood.log_sigma" in moved) == (sigma == "null")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["penalty=r1"], "penalty= and constraint= are for a discriminator"),
+        (["constraint=weight_clipping"], "penalty= and constraint= are for a discriminator"),
+        (["condition=class"], "condition=class: the autoencoder of this model takes no labels"),
+        (["optimizer=rmsprop"], "optimizer= is for generator and discriminator, .* is the autoencoder"),
+        (["system=gan"], "loss= makes another game: the system GANModule goes with"),
+        (["system=gan", "loss=r1"], "model= has no generator: the system GANModule goes with"),
+        (["model.latent.distribution=uniform"], "the prior of a VAE is normal"),
+        (["loss.sigma=0.1"], "loss.sigma=0.1: .* of loss.likelihood=gaussian only"),
+        (["loss.likelihood=gaussian", "loss.sigma=-1"], "loss.sigma=-1"),
+        (["loss.beta=-1"], "loss.beta must be 0 or more"),
+        (["data=mixture2d"], "loss.likelihood=bernoulli needs images"),
+    ],
+)
+def test_what_an_autoencoder_has_no_place_for_is_refused(
+    composed: Callable[..., DictConfig], words: list[str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(composed(*TINY["vae"], *QUICK, *words))
+
+
 @pytest.mark.parametrize("layout", ["ring", "grid"])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ADVERSARIAL)
 def test_points_play_every_game(composed: Callable[..., DictConfig], loss: str, layout: str) -> None:
     overrides = [
         "model.generator.hidden=[8]",
@@ -81,7 +115,7 @@ def test_points_play_every_game(composed: Callable[..., DictConfig], loss: str, 
 
 
 @pytest.mark.parametrize("penalty", ["gradient_penalty", "dragan", "r1", "r1_r2"])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ADVERSARIAL)
 def test_every_loss_takes_every_penalty(composed: Callable[..., DictConfig], loss: str, penalty: str) -> None:
     config = composed(*TINY["dcgan"], f"loss={loss}", f"penalty={penalty}", "data.image_size=16")
     refuse_wrong_arguments(config.loss, "loss")

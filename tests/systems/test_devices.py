@@ -14,9 +14,8 @@ from omegaconf import DictConfig
 from ganforge.configuration.build import Experiment, build
 from ganforge.data.module import RoundLoader
 from ganforge.interfaces import Batch
-from ganforge.launch.overrides import groups
 
-from ..conftest import TINY
+from ..conftest import ADVERSARIAL, TINY
 
 Compose = Callable[..., DictConfig]
 QUICK = ["metrics=none", "logger=none", "data.image_size=16", "data.batch_size=8", "images=80", "log_every=8"]
@@ -47,7 +46,7 @@ def rounds(run: Experiment) -> RoundLoader:
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
-@pytest.mark.parametrize("loss", sorted(groups()["loss"]))
+@pytest.mark.parametrize("loss", ADVERSARIAL)
 @pytest.mark.parametrize(
     "words",
     [["system.fakes=fresh"], ["system.fakes=shared"], ["training.gradient_clip_val=1.0", "condition=class"]],

@@ -24,7 +24,9 @@ from ganforge.configuration.needs import (
     refuse_missing_hardware,
     refuse_mixed_gradients,
     refuse_other_budgets,
+    refuse_other_games,
     refuse_other_launchers,
+    refuse_other_optimizers,
     refuse_uneven_ranks,
     refuse_unmet_needs,
     refuse_unused_labels,
@@ -91,6 +93,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     if not has_scores(config):
         config.callbacks.pop("evaluation", None)
     refuse_untrusted_targets(config)
+    refuse_other_games(config)
     refuse_wrong_arguments(config.data, "data")
     data = create(config.data, "data")
     refuse_unmet_needs(config, data)
@@ -102,6 +105,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     refuse_other_budgets(config.trainer)
     torch.manual_seed(config.seed)
     system = create(config.system, "system").to(memory_format=torch.channels_last)
+    refuse_other_optimizers(system, config.system.optimizers)
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
     refuse_mixed_gradients(system)

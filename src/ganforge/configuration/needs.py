@@ -1,6 +1,8 @@
 """What makes no sense is refused before anything is downloaded or allocated; the message says what to change."""
 
+import inspect
 import os
+import re
 import shutil
 
 import lightning
@@ -12,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from ganforge.compat.lightning import MultiProcessingLauncher, SubprocessScriptLauncher
 from ganforge.compat.torch import BatchNorm
 from ganforge.data.module import InMemoryData
+from ganforge.losses.game import Game
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.system import System
@@ -96,6 +99,32 @@ def refuse_low_precision(system: System, precision: str) -> None:
         )
 
 
+def refuse_other_games(config: DictConfig) -> None:
+    """A system plays one kind of game: that of `loss=`, with the networks of `model=`, and with nothing beside it."""
+    system = get_object(config.system._target_)
+    if not (inspect.isclass(system) and issubclass(system, System)):
+        return
+    goes_with = f"the system {system.__name__} goes with {system.goes_with}"
+    game = get_object(config.loss._target_) if "_target_" in config.loss else Game
+    if not issubclass(game, system.plays):
+        raise ValueError(f"loss= makes another game: {goes_with}")
+    asked = re.findall(r"\$\{model\.(\w+)\}", str(OmegaConf.to_container(config.system, resolve=False)))
+    missing = [part for part in asked if part not in config.model]
+    if missing:
+        raise ValueError(f"model= has no {missing[0]}: {goes_with}")
+    if game is not Game and {"penalties", "constraint"} & set(config.loss):
+        raise ValueError("penalty= and constraint= are for a discriminator, and there is none here: leave them out")
+
+
+def refuse_other_optimizers(system: System, optimizers: DictConfig) -> None:
+    missing = [player for player in system.players if player not in optimizers]
+    if missing:
+        raise ValueError(
+            f"optimizer= is for {' and '.join(map(str, optimizers))}, and what learns here is the {missing[0]}. "
+            "Leave optimizer= out"
+        )
+
+
 def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     """Parts say what they `need` of the data, and the data says what it `gives`: more once it is loaded."""
     needs = []
@@ -104,6 +133,8 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     if has_scores(config):
         extractor = get_object(config.metrics.extractor._target_)
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
+    if "loss" in config and config.loss.get("likelihood") == "bernoulli":
+        needs.append(("loss.likelihood=bernoulli", frozenset({"images"}), "Use loss.likelihood=gaussian"))
     for part, needed, advice in needs:
         for missing in sorted(needed - data.gives):
             what, why = ("class labels", data.why_unlabelled) if missing == "labels" else (missing, "")
@@ -127,8 +158,8 @@ def has_scores(config: DictConfig) -> bool:
 
 
 def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData) -> None:
-    """With condition=class both players must take labels."""
-    for player in ("generator", "discriminator") if config.condition.labels else ():
+    """With condition=class every player must take labels."""
+    for player in system.players if config.condition.labels else ():
         if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
             raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
 
