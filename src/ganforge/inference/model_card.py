@@ -21,6 +21,7 @@ DATASETS = {
 """Public data by its `_target_`: an identifier (the Hub's own where it has a slash), and what it is called."""
 OWN_IMAGES = ("own_images", "images of the author's own")
 """What is said of any other data."""
+PLAYERS = ("generator", "discriminator", "autoencoder")
 TASK = "unconditional-image-generation"
 
 
@@ -73,7 +74,7 @@ def front_matter(generator: PretrainedGenerator) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "library_name": "ganforge",
         "pipeline_tag": TASK,
-        "tags": [kind(generator.config)[0], architecture(generator.config), "image-generation"],
+        "tags": list(dict.fromkeys([kind(generator.config)[0], architecture(generator.config), "image-generation"])),
     }
     if "/" in identifier:
         metadata["datasets"] = [identifier]
@@ -116,7 +117,7 @@ def training(generator: PretrainedGenerator) -> list[list[str]]:
     parts = {"generator": config["model"]["generator"], "loss": loss.get("adversarial", loss)}
     parts |= {f"penalty {code(name)}": node for name, node in (loss.get("penalties") or {}).items()}
     parts |= {"constraint": loss.get("constraint")}
-    parts |= {f"optimizer of the {player}": node for player, node in config["optimizer"].items()}
+    parts |= {f"optimizer of the {player}": config["optimizer"].get(player) for player in PLAYERS}
     weights = sum(parameter.numel() for parameter in generator.network.parameters())
     classes = generator.num_classes
     return [
