@@ -92,8 +92,28 @@ class Penalty(Protocol):
 
     per_sample: bool
     interval: int
+    weight: float
 
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor: ...
+
+
+class Augmentation(Protocol):
+    """Changes each image at random before the discriminator sees it, real, fake and under a penalty alike.
+
+    A module: what it remembers is in its buffers. It must be differentiable twice. `reads_signs` says whether it takes
+    a logit's sign for an opinion, which not every loss makes of it; `needs` is as of a `FeatureExtractor`.
+    """
+
+    needs: frozenset[str]
+
+    @property
+    def reads_signs(self) -> bool: ...
+
+    def __call__(self, images: Tensor) -> Tensor: ...
+
+    def adapt(self, real_logits: Tensor) -> Terms:
+        """Called with those of every discriminator turn; what to show among the curves."""
+        ...
 
 
 class Constraint(Protocol):

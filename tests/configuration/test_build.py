@@ -43,6 +43,14 @@ REFUSED = {
         ["data=mixture2d", "metrics=classifier"],
         "the extractor classifier needs images, and mixture2d has none. Use metrics=mixture or none",
     ),
+    "signs where logits are only compared": (
+        ["loss=relativistic", "augment=ada"],
+        "^augment=ada adapts to the signs of .* or another loss$",
+    ),
+    "signs of a Wasserstein critic": (["loss=wgan", "augment=ada"], "^augment=ada adapts to the signs"),
+    "signs of labels": (["loss=lsgan", "augment=ada"], "^augment=ada adapts to the signs"),
+    "share that is none": (["augment=ada", "augment.p=2.0"], "^augment.p must be between 0 and 1"),
+    "augmentation that is none": (["augment=ada", "augment.groups=[blit,blur]"], "^augment.groups="),
     "uneven shares": (["trainer=ddp_cpu", "data.batch_size=33"], "multiple of their number, 2"),
     "half precision on a CPU": (["trainer.precision=16-mixed"], "needs a GPU"),
     "half precision weights under a penalty": (["trainer.precision=bf16-true"], "needs float32 weights"),
@@ -98,6 +106,13 @@ def test_refused_in_one_sentence(composed: Compose, case: str, monkeypatch: pyte
     with pytest.raises(ValueError, match=message) as error:
         build(composed(*QUICK, *overrides))
     assert "\n" not in str(error.value).strip()
+
+
+@pytest.mark.parametrize(("augment", "name"), [("diffaugment", "DiffAugment"), ("ada", "ADA")])
+def test_points_are_not_augmented(composed: Compose, augment: str, name: str) -> None:
+    message = f"^the augmentation {name} needs images, and mixture2d has none. Leave augment= out$"
+    with pytest.raises(ValueError, match=message):
+        build(composed("data=mixture2d", f"augment={augment}"))
 
 
 def test_what_no_signature_speaks_of_is_said_with_its_reason(

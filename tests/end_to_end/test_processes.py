@@ -19,7 +19,7 @@ EXACT = [
     "trainer.precision=64-true", "data.image_size=16", "data.batch_size=32", "images=320", "evaluate_every=160",
     "metrics.images=61", "metrics.extractor.epochs=1", "logger=none",
 ]  # fmt: skip
-FORKED = ["trainer=ddp_cpu", "trainer.strategy=ddp_fork_find_unused_parameters_true"]
+FORKED = ["trainer=ddp_cpu", "trainer.strategy.start_method=fork"]
 """Two processes that need not import everything; other tests spawn them."""
 GAMES = {
     "critic turns and gradient penalty": [*TINY["mlp"], "loss=wgan_gp"],
@@ -31,6 +31,7 @@ GAMES = {
         "training.accumulate_grad_batches=2", "images=640",
     ],
     "an autoencoder": [*TINY["vae"], "training.accumulate_grad_batches=2"],
+    "batch norm over all processes": [*TINY["dcgan"], "loss=hinge", "trainer.sync_batchnorm=true"],
     "one stage": [*TINY["mlp"], "loss=r1", "system=one_stage"],
     "all at once": [
         *TINY["dcgan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
@@ -57,6 +58,15 @@ def test_two_processes_compute_what_one_does(tmp_path: Path, game: str) -> None:
         assert torch.equal(weight, one["weights"][name]), name
     assert not torch.equal(zero["latent"], one["latent"]), "the ranks draw the same latents"
     assert zero["scores"] == pytest.approx(alone["scores"], rel=1e-6)
+    assert zero["scores"] == one["scores"]
+
+
+def test_batch_statistics_are_those_of_the_first_process(tmp_path: Path) -> None:
+    """Each process normalises by its own images; what is kept of them, and drawn with, is the same everywhere."""
+    zero, one = ranks(tmp_path / "two", *TINY["dcgan"], "loss=hinge", *FORKED)
+    statistics = [name for name in zero["weights"] if "running_" in name]
+    assert any(name.startswith("averaged.") for name in statistics)
+    assert all(torch.equal(zero["weights"][name], one["weights"][name]) for name in zero["weights"])
     assert zero["scores"] == one["scores"]
 
 

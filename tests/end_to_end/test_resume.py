@@ -84,6 +84,18 @@ def test_struck_autoencoder_goes_on_to_the_same_end(whole_autoencoder: Path, tmp
     assert list(differences(whole_autoencoder, run)) == []
 
 
+@pytest.mark.slow
+def test_an_adaptive_augmentation_goes_on_with_its_p(tmp_path: Path) -> None:
+    """p moves every three turns; the fault strikes between two of its moves."""
+    words = [*SMALL, "augment=ada", "augment.every=96", "augment.ramp=10_000", "logger=tensorboard"]
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert train(whole, *words)[0] == 0
+    train(run, *words, fault=FAULTS["in a discriminator's turn"])
+    assert train(run, f"resume={run}")[::2] == (0, "")
+    assert list(differences(whole, run)) == []
+    assert len({p for _, p in scalars(run)["augment/p"]}) > 10
+
+
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 def test_killed_at_random_moments_ends_the_same(whole: Path, tmp_path: Path, seed: int) -> None:
     """Once, and in the slow tests up to five times; a moment may fall into the preparations or behind the end."""

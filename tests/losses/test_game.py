@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganforge.interfaces import Critic
-from ganforge.losses.adversarial import LeastSquares, Minimax, NonSaturating, Relativistic, Wasserstein
+from ganforge.losses.adversarial import Hinge, LeastSquares, Minimax, NonSaturating, Relativistic, Wasserstein
 from ganforge.losses.game import Game
 from ganforge.regularizers.gradient_penalties import R1, R2, GradientPenalty
 
@@ -74,6 +74,22 @@ def test_relativistic_generator_meets_real_images_without_gradient_to_them() -> 
 def test_gradient_ratio_in_closed_form(loss: Any, ratio: Any) -> None:
     real, fake = torch.randn(2, 6)
     assert torch.allclose(Game(loss).gradient_ratio(real, fake), ratio(real, fake), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "signed"),
+    [
+        (Minimax(), True),
+        (NonSaturating(label_smoothing=0.1), True),
+        (Hinge(), True),
+        (LeastSquares(), False),
+        (Wasserstein(), False),
+        (Relativistic(), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_logit_has_a_sign_where_a_discriminator_in_doubt_says_zero(loss: Any, signed: bool) -> None:
+    assert Game(loss).has_a_sign() == signed
 
 
 @pytest.mark.parametrize("turns", [0, -1])

@@ -41,7 +41,9 @@ for clock in range(100, 301, 100):
     with lines.open("a") as file:
         file.write(json.dumps(line) + "\\n")
     saved.parent.mkdir(exist_ok=True)
-    saved.write_text(json.dumps(words))
+    unfinished = saved.with_suffix(".part")
+    unfinished.write_text(json.dumps(words))
+    unfinished.replace(saved)
     died = folder / "died"
     if clock > 100 and (words.get("dies") == "always" or words.get("dies") == folder.name and not died.exists()):
         died.touch()

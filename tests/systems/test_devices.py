@@ -61,6 +61,18 @@ def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: 
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize("words", [["ada", "augment.groups=[blit,geom,color,filter,noise,cutout]"], ["diffaugment"]])
+@pytest.mark.parametrize("system", ["gan", "one_stage"])
+def test_what_augments_never_waits_either(composed: Compose, words: list[str], system: str) -> None:
+    augment, *options = words
+    run = build(composed(*TINY["dcgan"], *QUICK, f"system={system}", "loss=r1", f"augment={augment}", *options))
+    run.system.judge(torch.zeros(2, 1, 16, 16), Batch(torch.zeros(2, 1, 16, 16)))  # constants of a size are made once
+    system_without = without_content(run).system
+    system_without.training_step(next(iter(rounds(run))), 0)
+    assert ("augment/p" in system_without.progress.latest) == (augment == "ada")
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
 def test_asking_for_a_value_would_have_been_noticed(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     run = without_content(build(composed(*TINY["mlp"], *QUICK)))
     monkeypatch.setattr(type(run.system), "remember", lambda self, values: [value.item() for value in values.values()])

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from ganforge.configuration.build import build
-from ganforge.interfaces import Batch, Inputs, Penalty
+from ganforge.interfaces import Batch, Inputs, Penalty, Terms
 from ganforge.losses.adversarial import Wasserstein
 from ganforge.losses.game import Game
 from ganforge.regularizers.gradient_penalties import R1, R2, Dragan, GradientPenalty
@@ -97,6 +97,47 @@ def test_a_lazy_penalty_acts_at_every_kth_turn_however_large_a_turn_is() -> None
         system.progress.images_seen = 8 * turn
         acted.append("penalty" in system.discriminator_terms(batch, system.draw(batch)))
     assert acted == [True, False, True, False, True]
+
+
+class Counted(nn.Module):
+    """Doubles images, and notes which it was given, and what its player made of the real ones."""
+
+    needs = frozenset({"images"})
+    reads_signs = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[float] = []
+        self.told: list[list[float]] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(images.detach().mean().item())
+        return 2 * images
+
+    def adapt(self, real_logits: Tensor) -> Terms:
+        self.told.append(real_logits.tolist())
+        return {"told": torch.tensor(float(len(self.told)))}
+
+
+def test_everything_that_the_discriminator_sees_is_augmented() -> None:
+    """Real, fake, and under a penalty in its turn; fake in the generator's. The critic's slopes are twice as steep."""
+    system = painter(penalty=R1(weight=2))
+    augment = system.augment = Counted()
+    system.measuring = True
+    batch = Batch(torch.full((4, 2, 1, 1), 5.0), LABELS)
+    drawn = system.draw(batch)
+    terms = system.discriminator_terms(batch, drawn)
+    fake = drawn.images.mean().item()
+    assert augment.seen == [5, fake, 5]
+    assert augment.told == [[70, 10, 0, 0]]
+    assert terms["penalty"].item() == 4 * (25 + 1) / 4
+    system.generator_terms(batch, drawn)
+    assert augment.seen[3:] == [fake]
+    assert system.progress.latest["augment/told"] == 1
+
+
+def test_without_augmentation_nothing_is_kept() -> None:
+    assert not [name for name in painter().state_dict() if "augment" in name]
 
 
 def test_samples_cycle_through_the_classes_unless_told_otherwise() -> None:

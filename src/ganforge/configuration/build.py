@@ -21,12 +21,12 @@ from ganforge.configuration.needs import (
     has_scores,
     refuse_few_held_out,
     refuse_low_precision,
+    refuse_meaningless_signs,
     refuse_missing_hardware,
     refuse_mixed_gradients,
     refuse_other_budgets,
     refuse_other_games,
     refuse_other_launchers,
-    refuse_other_optimizers,
     refuse_uneven_ranks,
     refuse_unmet_needs,
     refuse_unused_labels,
@@ -39,6 +39,7 @@ from ganforge.faults import unwrapped
 from ganforge.interfaces import Batch
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.process.signals import start_ignoring_signals
+from ganforge.systems.batch_norm import SharedBatchNorms
 from ganforge.systems.system import System
 
 TRAINING_IMAGES = "training_images"
@@ -105,10 +106,10 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     refuse_other_budgets(config.trainer)
     torch.manual_seed(config.seed)
     system = create(config.system, "system").to(memory_format=torch.channels_last)
-    refuse_other_optimizers(system, config.system.optimizers)
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
     refuse_mixed_gradients(system)
+    refuse_meaningless_signs(system)
     refuse_low_precision(system, config.trainer.precision)
     if described:
         load(data, config)
@@ -163,12 +164,16 @@ def sample_fingerprint(split: Batch) -> str:
 
 def build_trainer(config: DictConfig, rewrite_from: int | None) -> lightning.Trainer:
     """Lightning's Trainer with our callbacks in place of its own; each player clips and accumulates for itself."""
+    node = config.trainer.copy()
+    plugins: list[Any] = [AtomicCheckpointIO()]
+    if node.pop("sync_batchnorm", False):
+        plugins.append(SharedBatchNorms())
     trainer = create(
-        config.trainer,
+        node,
         "trainer",
         callbacks=[create_as(Callback, node, f"callbacks.{name}") for name, node in config.callbacks.items()],
         logger=[build_logger(node, name, rewrite_from) for name, node in config.get("logger", {}).items()],
-        plugins=[AtomicCheckpointIO()],
+        plugins=plugins,
         default_root_dir=config.paths.run,
         max_steps=-1,
         limit_val_batches=0,

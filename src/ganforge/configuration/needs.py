@@ -17,7 +17,9 @@ from ganforge.data.module import InMemoryData
 from ganforge.losses.game import Game
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
+from ganforge.systems.gan import GANModule
 from ganforge.systems.system import System
+from ganforge.systems.vae import VAE
 
 LIMITS = (
     "fast_dev_run", "limit_train_batches", "max_epochs", "max_steps", "max_time", "min_epochs", "min_steps",
@@ -26,6 +28,7 @@ LIMITS = (
 """Arguments of Lightning's Trainer that end a run, or keep it from ending."""
 OTHER_METRICS = {"images": "self_supervised, inception or none", "points": "mixture or none"}
 """Those that need nothing but what a kind of data gives."""
+PLAYERS = (*AdversarialModule.players, *VAE.players)
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -38,8 +41,8 @@ def refuse_other_launchers(trainer: lightning.Trainer, in_sweep: bool) -> None:
     if isinstance(launcher, SubprocessScriptLauncher) and not launcher.cluster_environment.creates_processes_externally:
         mixed = "jobs of the sweep into one another" if in_sweep else "several run folders"
         raise ValueError(
-            f"this strategy repeats the command line for each device, which would write {mixed}. Use trainer=ddp, "
-            "trainer=ddp_cpu or trainer.strategy=ddp_spawn_find_unused_parameters_true"
+            f"this strategy repeats the command line for each device, which would write {mixed}. Use trainer=ddp "
+            "or trainer=ddp_cpu"
         )
 
 
@@ -88,6 +91,17 @@ def refuse_mixed_gradients(system: System) -> None:
         )
 
 
+def refuse_meaningless_signs(system: System) -> None:
+    """A logit's sign is an opinion only where the loss makes it one."""
+    if not isinstance(system, GANModule) or system.augment is None:
+        return
+    if system.augment.reads_signs and not system.game.has_a_sign():
+        raise ValueError(
+            "augment=ada adapts to the signs of D(real), and with this loss a logit of zero does not stand between "
+            "real and fake. Use augment.target=null with a fixed augment.p, augment=diffaugment, or another loss"
+        )
+
+
 def refuse_low_precision(system: System, precision: str) -> None:
     if precision in system.refused_precisions:
         raise ValueError(f"trainer.precision={precision}: {system.refused_precisions[precision]}")
@@ -112,16 +126,18 @@ def refuse_other_games(config: DictConfig) -> None:
     missing = [part for part in asked if part not in config.model]
     if missing:
         raise ValueError(f"model= has no {missing[0]}: {goes_with}")
-    if game is not Game and {"penalties", "constraint"} & set(config.loss):
-        raise ValueError("penalty= and constraint= are for a discriminator, and there is none here: leave them out")
-
-
-def refuse_other_optimizers(system: System, optimizers: DictConfig) -> None:
-    missing = [player for player in system.players if player not in optimizers]
-    if missing:
+    for group in ("optimizer", "schedule"):
+        strangers = [
+            player for player in PLAYERS if player in (config.get(group) or {}) and player not in system.players
+        ]
+        if strangers:
+            raise ValueError(
+                f"{group}= is for the {strangers[0]}, and {system.players[0]} is what learns here: leave it out"
+            )
+    beside = {"penalties", "constraint"} & set(config.loss) or config.get("augment") is not None
+    if beside and game is not Game:
         raise ValueError(
-            f"optimizer= is for {' and '.join(map(str, optimizers))}, and what learns here is the {missing[0]}. "
-            "Leave optimizer= out"
+            "penalty=, constraint= and augment= are for a discriminator, and there is none: leave them out"
         )
 
 
@@ -135,6 +151,9 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
     if "loss" in config and config.loss.get("likelihood") == "bernoulli":
         needs.append(("loss.likelihood=bernoulli", frozenset({"images"}), "Use loss.likelihood=gaussian"))
+    if config.get("augment") is not None:
+        augment = get_object(config.augment._target_)
+        needs.append((f"the augmentation {augment.__name__}", augment.needs, "Leave augment= out"))
     for part, needed, advice in needs:
         for missing in sorted(needed - data.gives):
             what, why = ("class labels", data.why_unlabelled) if missing == "labels" else (missing, "")

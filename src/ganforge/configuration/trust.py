@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 TRUSTED = {
     "ganforge.artifacts.curves.": "ganforge.artifacts.curves.",
+    "ganforge.augment.": "ganforge.augment.",
     "ganforge.callbacks.": "ganforge.callbacks.",
     "ganforge.data.": "ganforge.data.",
     "ganforge.sampling.": "ganforge.sampling.",

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from ganforge.launch.grammar import as_typed, is_path, parse
 from ganforge.suggestions import suggestion
 
-OPEN_MAPPINGS = ("callbacks.", "logger.", "loss.penalties.", "metrics.scores.")
+OPEN_MAPPINGS = ("callbacks.", "logger.", "loss.penalties.", "metrics.scores.", "schedule.")
 """Where + may add what has no place in the configuration yet."""
 
 

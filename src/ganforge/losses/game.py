@@ -56,6 +56,17 @@ class Game:
 
         return {"adversarial": self.adversarial.generator(without_gradient, full(fake_logits))}
 
+    def has_a_sign(self) -> bool:
+        """Whether a discriminator that cannot tell real from fake says zero.
+
+        It may say anything where logits are only compared (Wasserstein, relativistic), and says one half where they are
+        labels (least squares).
+        """
+        logits = torch.linspace(-2, 2, 9)
+        costs = torch.stack([self.adversarial.discriminator(logit[None], logit[None]) for logit in logits])
+        best = costs == costs.min()
+        return bool(best[4]) and not best[0] and not best[-1]
+
     def gradient_ratio(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """d generator loss / d logit over d discriminator loss / d logit for each fake (B,) (Shen et al. 2021).
 

@@ -82,6 +82,15 @@ class AdversarialModule(System):
         with frozen(self.discriminator):
             self.turn("generator", map(self.generator_terms, self.parts(batch), drawn))
 
+    def scheduled_keys(self, owner: str) -> set[str]:
+        return {"weight"} if owner in self.game.penalties else super().scheduled_keys(owner)
+
+    def follow(self, owner: str, key: str, value: float) -> None:
+        if owner in self.game.penalties:
+            self.game.penalties[owner].weight = value
+        else:
+            super().follow(owner, key, value)
+
     def constrain(self) -> None:
         if self.game.constraint is not None:
             self.game.constraint(self.discriminator)

@@ -12,6 +12,8 @@ RAMP_UP = 0.05
 
 def decay(images: int, images_seen: int, half_life: float) -> float:
     """The weight that the average keeps when `images` more have been seen, `images_seen` in all."""
+    if half_life == 0:
+        return 0.0
     return 0.5 ** (images / min(half_life, RAMP_UP * images_seen))
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganforge.interfaces import Batch, Critic, Drawn, Inputs, Terms
+from ganforge.interfaces import Augmentation, Batch, Critic, Drawn, Inputs, Terms
 from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
 from ganforge.systems.adversarial import AdversarialModule
@@ -16,12 +16,13 @@ class GANModule(AdversarialModule):
     """A generator from latents to images against a discriminator of images, for any loss, penalty and constraint.
 
     Networks with `num_classes` play class by class: a batch's labels go with its real images and with its fakes alike.
-    Others ignore them.
+    Others ignore them. What the discriminator sees passes through `augment`.
     """
 
-    def __init__(self, latent: Latent, **adversarial: Any) -> None:
+    def __init__(self, latent: Latent, augment: Augmentation | None = None, **adversarial: Any) -> None:
         super().__init__(**adversarial)
         self.latent = latent
+        self.augment = augment
 
     def draw(self, batch: Batch) -> Drawn:
         z = self.latent.sample(len(batch.images), self.device).to(batch.images.dtype)
@@ -30,17 +31,24 @@ class GANModule(AdversarialModule):
 
     def judge(self, images: Tensor, batch: Batch) -> Tensor:
         """The logits of images; image number i is taken for one of the batch's class i."""
-        return self.discriminator(images, batch.labels)
+        seen = images if self.augment is None else self.augment(images)
+        return self.discriminator(seen, batch.labels)
 
     def discriminator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
-        real, fake = batch.images, drawn.images.detach()
-        return self.discriminator_terms_of(batch, self.judge(real, batch), self.judge(fake, batch), fake)
+        real, fake = self.judge(batch.images, batch), self.judge(drawn.images.detach(), batch)
+        self.observe_logits(real, fake)
+        return self.game.discriminator_terms(real, fake) | self.penalty_terms(batch, drawn)
 
-    def discriminator_terms_of(self, batch: Batch, real_logits: Tensor, fake_logits: Tensor, fake: Tensor) -> Terms:
+    def penalty_terms(self, batch: Batch, drawn: Drawn) -> Terms:
+        turn = self.turns_before(batch)
+        return self.game.penalty_terms(self.critic(batch), batch.images, drawn.images.detach(), turn)
+
+    def observe_logits(self, real_logits: Tensor, fake_logits: Tensor) -> None:
+        """What the logits of a discriminator turn are good for besides its terms."""
+        moved = {} if self.augment is None else self.augment.adapt(real_logits)
         if self.measuring:
             self.remember({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
-        terms = self.game.discriminator_terms(real_logits, fake_logits)
-        return terms | self.game.penalty_terms(self.critic(batch), batch.images, fake, self.turns_before(batch))
+            self.remember({f"augment/{name}": value for name, value in moved.items()})
 
     def generator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
         return self.game.generator_terms(lambda: self.judge(batch.images, batch), self.judge(drawn.images, batch))

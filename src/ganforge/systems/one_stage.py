@@ -31,22 +31,22 @@ class OneStageGAN(GANModule):
         *earlier, last = batch.chunks(self.game.n_critic)
         for turn in earlier:
             self.discriminator_turn(turn, map(self.draw_constant, self.parts(turn)))
-        optimizers = {player: self.optimizer_of(player) for player in self.players}
-        for optimizer in optimizers.values():
-            optimizer.zero_grad()
+        for player in self.players:
+            self.optimizer_of(player).zero_grad()
         for part in self.parts(last):
             self.joint_backward(part)
-        for optimizer in optimizers.values():
-            optimizer.step()
+        for player in self.players:
+            self.step(player)
         self.constrain()
         self.advance(last)
 
     def joint_backward(self, batch: Batch) -> None:
-        real, fake = batch.images, self.draw(batch).images
-        real_logits, fake_logits = self.judge(real, batch), self.judge(fake, batch)
-        ratio = self.game.gradient_ratio(real_logits, fake_logits)
-        fake.register_hook(lambda gradient: gradient * ratio.to(gradient.dtype)[:, None, None, None])
-        terms = self.discriminator_terms_of(batch, real_logits, fake_logits, fake.detach())
+        drawn = self.draw(batch)
+        real, fake = self.judge(batch.images, batch), self.judge(drawn.images, batch)
+        self.observe_logits(real, fake)
+        ratio = self.game.gradient_ratio(real, fake)
+        drawn.images.register_hook(lambda gradient: gradient * ratio.to(gradient.dtype)[:, None, None, None])
+        terms = self.game.discriminator_terms(real, fake) | self.penalty_terms(batch, drawn)
         self.backward_through(terms)
         self.remember_terms("discriminator", terms)
-        self.remember_terms("generator", self.game.generator_terms(lambda: real_logits, fake_logits.detach()))
+        self.remember_terms("generator", self.game.generator_terms(lambda: real, fake.detach()))

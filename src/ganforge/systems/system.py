@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, ClassVar, Literal
@@ -17,6 +17,8 @@ from ganforge.process.memory import keep_freed_memory
 from ganforge.randomness import derived_seed
 from ganforge.sampling.sampler import Sampler
 from ganforge.systems.averaging import decay, update_average
+from ganforge.systems.replicas import Replicas, average_gradients, share_buffers
+from ganforge.systems.schedules import Schedule
 from ganforge.systems.training import Training
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
@@ -32,7 +34,8 @@ class System(LightningModule):
 
     The clock is `progress.images_seen`, real images shown over all ranks. Every random number of a round derives from
     (seed, rank, images_seen). Each of `rollbacks` returns from a divergence has halved the learning rates and changed
-    the random stream. `stop_signal` is the signal that asked for an end.
+    the random stream. `schedules` set the learning rate and betas of a player, or the half-life of the average, at
+    the start of every round. `stop_signal` is the signal that asked for an end.
     """
 
     players: ClassVar[tuple[str, ...]]
@@ -53,6 +56,7 @@ class System(LightningModule):
         seed: int,
         average_half_life: float | None = None,
         training: Training | None = None,
+        schedules: Mapping[str, Mapping[str, Schedule]] | None = None,
     ) -> None:
         super().__init__()
         if average_half_life is not None and average_half_life <= 0:
@@ -65,6 +69,9 @@ class System(LightningModule):
         self.seed = seed
         self.average_half_life = average_half_life
         self.settings = training or Training()
+        self.schedules = {
+            (owner, key): schedule for owner, keys in (schedules or {}).items() for key, schedule in keys.items()
+        }
         self.progress = Progress()
         self.measuring = False
         self.stop_signal: int | None = None
@@ -96,7 +103,31 @@ class System(LightningModule):
         for optimizer in optimizers:
             unscale_before_step(optimizer)
         self.learning_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+        self.refuse_unknown_schedules(dict(zip(self.players, optimizers, strict=True)))
         return optimizers
+
+    def refuse_unknown_schedules(self, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+        for owner, key in self.schedules:
+            known = scheduled_keys(optimizers[owner]) if owner in optimizers else self.scheduled_keys(owner)
+            if key not in known:
+                names = ", ".join(sorted(known)) or "nothing"
+                raise ValueError(f"schedule.{owner}.{key}: of {owner}, {names} can follow a schedule")
+
+    def scheduled_keys(self, owner: str) -> set[str]:
+        """What can follow a schedule besides the optimizers' settings."""
+        return {"half_life"} if owner == "average" and self.average_half_life is not None else set()
+
+    def follow(self, owner: str, key: str, value: float) -> None:
+        """Set what a schedule says; a divergence has halved learning rates before."""
+        if owner == "average":
+            self.average_half_life = value
+            return
+        for group in self.optimizer_of(owner).param_groups:
+            if key == "lr":
+                group["lr"] = value * 0.5**self.rollbacks
+            else:
+                first, second = group["betas"]
+                group["betas"] = (value, second) if key == "beta1" else (first, value)
 
     def on_fit_start(self) -> None:
         torch.set_float32_matmul_precision(self.settings.matmul_precision)
@@ -120,6 +151,8 @@ class System(LightningModule):
             if self.stop_signal is not None and self.trainer.world_size == 1:
                 return
             self.play_round(batch.to_unit_range(dtype))
+        if isinstance(self.trainer.strategy, Replicas):
+            share_buffers(self)
 
     def play_round(self, batch: Batch) -> None:
         before = self.progress.images_seen
@@ -129,6 +162,8 @@ class System(LightningModule):
             torch.compiler.cudagraph_mark_step_begin()
         every, after = self.settings.measure_every, before + len(batch.images) * self.trainer.world_size
         self.measuring = after // every > before // every
+        for (owner, key), schedule in self.schedules.items():
+            self.follow(owner, key, schedule(before))
         self.play(batch)
         if self.average_half_life is None:
             keep = 0.0
@@ -142,12 +177,17 @@ class System(LightningModule):
 
         Strictly backward, then step, so that a loss scale belongs to one player.
         """
-        optimizer = self.optimizer_of(player)
-        optimizer.zero_grad()
+        self.optimizer_of(player).zero_grad()
         for of_batch in terms:
             self.backward_through(of_batch)
             self.remember_terms(player, of_batch)
-        optimizer.step()
+        self.step(player)
+
+    def step(self, player: str) -> None:
+        """On the gradients of all processes."""
+        if isinstance(self.trainer.strategy, Replicas):
+            average_gradients(getattr(self, player).parameters())
+        self.optimizer_of(player).step()
 
     def optimizer_of(self, player: str) -> Any:
         optimizers = self.optimizers()
@@ -183,6 +223,10 @@ class System(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.progress = Progress(**checkpoint["progress"])
+
+
+def scheduled_keys(optimizer: torch.optim.Optimizer) -> set[str]:
+    return {"lr", "beta1", "beta2"} if "betas" in optimizer.defaults else {"lr"}
 
 
 def seed_device(seed: int, device: torch.device) -> None:
