@@ -61,6 +61,16 @@ def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: 
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize("model", ["vae", "vae_conv"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: str, likelihood: str) -> None:
+    run = without_content(build(composed(*TINY[model], *QUICK, f"loss.likelihood={likelihood}")))
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert all(value.device == META for value in run.system.progress.latest.values())
+    assert "gradient_norm/autoencoder" in run.system.progress.latest
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
 @pytest.mark.parametrize("words", [["ada", "augment.groups=[blit,geom,color,filter,noise,cutout]"], ["diffaugment"]])
 @pytest.mark.parametrize("system", ["gan", "one_stage"])
 def test_what_augments_never_waits_either(composed: Compose, words: list[str], system: str) -> None:
