@@ -66,7 +66,9 @@ def test_nothing_needs_what_only_posix_has(tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=600, cwd=tmp_path, env=environment,
         )  # fmt: skip
         assert (result.returncode, result.stderr) == (0, ""), name
-    best, last = (torch.load(tmp_path / "run" / "checkpoints" / f"{name}.ckpt") for name in ("best", "last"))
+    best, last = (
+        torch.load(tmp_path / "run" / "checkpoints" / f"{name}.ckpt")["progress"] for name in ("best", "last")
+    )
     assert 0 < best["images_seen"] <= last["images_seen"] == 2560
     assert (tmp_path / "run" / "generator.safetensors").exists()
     assert not any(path.name.startswith(".") and path.is_file() for path in (tmp_path / "run").rglob("*.ckpt*"))

@@ -89,7 +89,7 @@ class ADA(nn.Module):
 
 def over_all_ranks(logits: Tensor) -> Tensor:
     """The sum of the signs, and how many there are."""
-    found = torch.stack([logits.sign().sum().long(), torch.full((), logits.numel(), device=logits.device)])
+    found = torch.stack([logits.sign().long().sum(), torch.full((), logits.numel(), device=logits.device)])
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.all_reduce(found)
     return found

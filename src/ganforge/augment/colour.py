@@ -53,7 +53,7 @@ def flips(flip: Tensor) -> Tensor:
 
 
 def hues(angle: Tensor) -> Tensor:
-    """(B, 3, 3): a turn around the gray axis by the angle (B,) ; red comes to green after 120 degrees."""
+    """(B, 3, 3): a turn around the gray axis by the angle (B,); red comes to green after 120 degrees."""
     same, beside, across = ((1 + 2 * (angle + turn).cos()) / 3 for turn in (0, 2 * math.pi / 3, -2 * math.pi / 3))
     return torch.stack([same, beside, across, across, same, beside, beside, across, same], 1).view(-1, 3, 3)
 
