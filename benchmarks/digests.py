@@ -1,4 +1,6 @@
-"""A digest of both players' weights after 50 turns of each, for every loss: equal before and after a change of speed.
+"""A digest of both players' weights after 50 turns of each, for every adversarial loss.
+
+It is equal before and after a change of speed.
 
 usage: python benchmarks/digests.py [WORD ...] > before.txt
 
@@ -20,8 +22,9 @@ from ganforge.configuration.build import build
 from ganforge.process.quiet import quiet
 
 ROOT = Path(__file__).resolve().parents[1]
+LOSSES = [file.stem for file in sorted(ROOT.glob("conf/loss/*.yaml")) if "\nadversarial:" in file.read_text()]
 CASES = [
-    *(f"model=dcgan model.generator.width=16 loss={file.stem}" for file in sorted(ROOT.glob("conf/loss/*.yaml"))),
+    *(f"model=dcgan model.generator.width=16 loss={loss}" for loss in LOSSES),
     "model=mlp loss=hinge data.flip=true",
     "model=dcgan model.generator.width=16 loss=hinge condition=class",
     "model=dcgan model.generator.width=16 loss=r1 trainer.precision=bf16-mixed",

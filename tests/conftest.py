@@ -22,8 +22,14 @@ os.environ.setdefault("PROJECT_ROOT", str(ROOT))
 TINY = {
     "mlp": ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"],
     "dcgan": ["model=dcgan", "model.generator.width=2"],
+    "vae": ["model=vae", "model.encoder.hidden=[8]"],
+    "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
 }
 """Overrides for the smallest version of each model."""
+LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))
+ADVERSARIAL = [loss for loss in LOSSES if loss != "elbo"]
+GAMES = [(model, loss) for model in TINY for loss in (["elbo"] if model.startswith("vae") else ADVERSARIAL)]
+"""Every model with every loss that its system plays."""
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import torch
 
 from ganforge.data.digits import Digits
 from ganforge.data.mixture2d import Mixture2d, mixture
-from ganforge.data.module import RoundLoader, ShuffledStream, held_out_order, hold_out, resident, resized
+from ganforge.data.module import RoundLoader, ShuffledStream, binarized, held_out_order, hold_out, resident, resized
 from ganforge.interfaces import Batch
 
 DESCRIBED = {
@@ -162,3 +162,34 @@ def test_mixture_has_its_modes_and_spread(layout: str, count: int, sigma: float)
     assert data.split_name == f"fresh draws from the {layout}"
     assert modes.abs().max().item() == pytest.approx(0.8)
     assert (len(points), len(data.held_out_split.images)) == (20_000, 2000)
+
+
+def test_binarised_pixels_are_white_as_often_as_they_are_bright() -> None:
+    levels = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 1, 1, 3).expand(20_000, 1, 1, 3)
+    images = binarized(Batch(levels), torch.Generator().manual_seed(0)).images
+    assert set(images.unique().tolist()) == {0, 255}
+    assert (images / 255.0).mean((0, 1, 2)).tolist() == pytest.approx([0, 0.2, 1], abs=0.01)
+
+
+@pytest.mark.parametrize("binarize", ["static", "dynamic"])
+def test_held_out_images_are_binarised_once_and_training_images_as_asked(binarize: str) -> None:
+    one, two = (Digits(held_out=0.5, **DESCRIBED | {"image_size": 16, "seed": s, "binarize": binarize}) for s in (0, 1))
+    one.load_splits()
+    two.load_splits()
+    assert torch.equal(one.held_out_split.images, two.held_out_split.images)
+    assert set(one.held_out_split.images.unique().tolist()) == {0, 255}
+    assert (len(one.train_split.images.unique()) == 2) == (binarize == "static")
+
+
+def test_a_shown_image_is_binarised_anew_and_alike_in_a_resumed_run() -> None:
+    grey = Batch(torch.full((4, 1, 8, 8), 128, dtype=torch.uint8))
+    first, second = (batch.images for batch in rounds(grey, 2, binarize=True))
+    assert set(first.unique().tolist()) == {0, 255}
+    assert not torch.equal(first, second)
+    assert torch.equal(rounds(grey, 1, start=4, binarize=True)[0].images, second)
+
+
+def test_points_are_not_binarised() -> None:
+    described = DESCRIBED | {"image_size": 1, "channels": 2, "binarize": "static"}
+    with pytest.raises(ValueError, match=r"data\.binarize=static is for images, and"):
+        Mixture2d(layout="ring", points=100, **described).load_splits()

@@ -16,7 +16,10 @@ from ganforge.configuration.build import build
 from ganforge.interfaces import Batch, Drawn, Inputs
 from ganforge.randomness import derived_generator
 from ganforge.regularizers import gradient_penalties
+from ganforge.sampling.latent import Latent
 from ganforge.systems.gan import GANModule
+from ganforge.systems.system import System
+from ganforge.systems.vae import VAE
 
 from ..conftest import ROOT
 
@@ -31,15 +34,16 @@ def from_content(images: Tensor, columns: int) -> Tensor:
 gradient_penalties.uniform_per_image = lambda images: from_content(images, 1)[..., None, None]
 
 
-class ContentSeeded(GANModule):
-    """Remembers the gradient of every turn, and the first latent that a `GANModule` would have drawn."""
+class Remembering(System):
+    """Remembers the gradient of every turn, and the first latent that it would have drawn."""
 
-    def draw(self, batch: Batch) -> Drawn:
+    latent: Latent
+
+    def latents(self, batch: Batch) -> Tensor:
         if not hasattr(self, "gradients"):
             self.gradients: list[Tensor] = []
             self.first_latent = self.latent.sample(1)
-        inputs = Inputs(from_content(batch.images, self.latent.dim) * 2 - 1, batch.labels)
-        return Drawn(self.generator(*inputs), inputs)
+        return from_content(batch.images, self.latent.dim) * 2 - 1
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         super().on_before_optimizer_step(optimizer)
@@ -53,13 +57,25 @@ class ContentSeeded(GANModule):
         torch.save(found, Path(self.hparams["paths"]["run"]) / f"{self.global_rank}.pt")
 
 
+class ContentSeeded(Remembering, GANModule):
+    def draw(self, batch: Batch) -> Drawn:
+        inputs = Inputs(self.latents(batch), batch.labels)
+        return Drawn(self.generator(*inputs), inputs)
+
+
+class ContentSeededVAE(Remembering, VAE):
+    def noise(self, batch: Batch) -> Tensor:
+        return self.latents(batch)
+
+
 def main(folder: Path, words: list[str]) -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", words)
     config.paths.run, config.paths.outputs = str(folder), str(folder.parent)
     folder.mkdir()
     experiment = build(config)
-    experiment.system.__class__ = ContentSeeded
+    autoencoder = isinstance(experiment.system, VAE)
+    experiment.system.__class__ = ContentSeededVAE if autoencoder else ContentSeeded
     experiment.fit()
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ..conftest import TINY
 from .runs import SMALL, differences, end_session, finish, records, scalars, start, train, wait_for
 
 ROUNDS, STEPS = 200, 50
@@ -35,6 +36,12 @@ FAULTS = {
     "told to stop at the last round": ("ganforge.systems.gan:GANModule.generator_terms", ROUNDS, "SIGTERM"),
 }
 """Where a run is struck; see fault.py."""
+AUTOENCODER = [*TINY["vae"], *SMALL[len(TINY["mlp"]) :], "callbacks.bounds.images=20"]
+FAULTS_OF_AN_AUTOENCODER = {
+    "in a turn": ("ganforge.systems.vae:VAE.terms", 70, "SIGKILL"),
+    "between the bounds and their checkpoint": ("ganforge.callbacks.bounds:append_line", 2, "SIGKILL+"),
+    "told to stop while bounds are computed": ("ganforge.callbacks.bounds:log_mean_exp", 7, "SIGTERM"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +63,25 @@ def test_struck_run_goes_on_to_the_same_end(whole: Path, tmp_path: Path, moment:
     assert (code, errors) == (0, "")
     assert list(differences(whole, run)) == []
     assert json.loads((run / "status.json").read_text())["state"] == "finished"
+
+
+@pytest.fixture(scope="module")
+def whole_autoencoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    code, _, errors = train(folder, *AUTOENCODER)
+    assert code == 0, errors
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", FAULTS_OF_AN_AUTOENCODER)
+def test_struck_autoencoder_goes_on_to_the_same_end(whole_autoencoder: Path, tmp_path: Path, moment: str) -> None:
+    run = tmp_path / "run"
+    code, _, _ = train(run, *AUTOENCODER, fault=FAULTS_OF_AN_AUTOENCODER[moment])
+    assert code in (-signal.SIGKILL, 143)
+    code, _, errors = train(run, f"resume={run}")
+    assert (code, errors) == (0, "")
+    assert list(differences(whole_autoencoder, run)) == []
 
 
 @pytest.mark.slow

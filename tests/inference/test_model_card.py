@@ -95,6 +95,19 @@ def test_tables_say_how_it_was_trained() -> None:
     assert "constraint" not in rows(model_card(generator(penalties={}, constraint=None), FILES))
 
 
+def test_a_decoder_says_that_it_is_one() -> None:
+    decoder = generator()
+    elbo = {"_target_": "ganforge.losses.elbo.Elbo", "beta": 1.0, "likelihood": "bernoulli"}
+    decoder.config |= {"loss": elbo, "optimizer": {"autoencoder": ADAM}}
+    card = model_card(decoder, FILES)
+    assert "The decoder of a variational autoencoder, trained with ganforge." in card
+    assert front(card)["tags"] == ["vae", "mlp", "image-generation"]
+    known = rows(card)
+    assert known["loss"] == ["`Elbo(beta=1.0, likelihood=bernoulli)`"]
+    assert "optimizer of the autoencoder" in known
+    assert "turns" not in known
+
+
 def test_scores_stand_beside_those_of_real_images_with_their_stamp() -> None:
     known = rows(model_card(generator(), FILES))
     assert known["score"] == ["generated", "898 real images"]

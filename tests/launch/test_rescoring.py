@@ -285,7 +285,7 @@ def drawn(run: Path, count: int) -> Tensor:
     config = configuration("evaluate", run.parent, f"run={run}", f"images={count}")
     request = requested(config)
     conditions = run_config(request, run, config)
-    sampler = sampler_with(stored_weights(run, "best", "ema"), conditions, torch.device("cpu"))
+    sampler = sampler_with(stored_weights(run, "best", conditions), conditions, torch.device("cpu"))
     evaluator = evaluator_of(conditions, request)
     evaluator.class_pool = None
     return torch.cat(list(evaluator.fakes(sampler)))

@@ -14,9 +14,8 @@ from omegaconf import DictConfig
 from ganforge.configuration.build import Experiment, build
 from ganforge.data.module import RoundLoader
 from ganforge.interfaces import Batch
-from ganforge.launch.overrides import groups
 
-from ..conftest import TINY
+from ..conftest import ADVERSARIAL, TINY
 
 Compose = Callable[..., DictConfig]
 QUICK = ["metrics=none", "logger=none", "data.image_size=16", "data.batch_size=8", "images=80", "log_every=8"]
@@ -47,7 +46,7 @@ def rounds(run: Experiment) -> RoundLoader:
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
-@pytest.mark.parametrize("loss", sorted(groups()["loss"]))
+@pytest.mark.parametrize("loss", ADVERSARIAL)
 @pytest.mark.parametrize(
     "words",
     [["system.fakes=fresh"], ["system.fakes=shared"], ["training.gradient_clip_val=1.0", "condition=class"]],
@@ -59,6 +58,16 @@ def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: 
     assert run.system.progress.images_seen == 64 * run.system.game.n_critic
     assert all(value.device == META for value in run.system.progress.latest.values())
     assert "gradient_norm/generator" in run.system.progress.latest
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize("model", ["vae", "vae_conv"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: str, likelihood: str) -> None:
+    run = without_content(build(composed(*TINY[model], *QUICK, f"loss.likelihood={likelihood}")))
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert all(value.device == META for value in run.system.progress.latest.values())
+    assert "gradient_norm/autoencoder" in run.system.progress.latest
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")

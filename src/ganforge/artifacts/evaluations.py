@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One line of `metrics.jsonl`; `real` is what real images score, `by` who added the line after the training."""
+    """One line of `metrics.jsonl`; `real` is what real images score, `by` who else added it (bounds, evaluate)."""
 
     images_seen: int
     scores: dict[str, float]

@@ -47,9 +47,13 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
 
 
 def portable(config: dict[str, Any]) -> dict[str, Any]:
-    """That part of a run's configuration which goes with the weights: how they came about, and no place on a disk."""
+    """That part of a run's configuration which goes with the weights: how they came about, and no place on a disk.
+
+    What draws is called `generator` there, also where it is the decoder of an autoencoder.
+    """
+    model = config["model"]
     return {
-        "model": {part: config["model"][part] for part in ("generator", "latent")},
+        "model": {"generator": model["decoder" if "decoder" in model else "generator"], "latent": model["latent"]},
         "data": {fact: config["data"][fact] for fact in ("_target_", "image_size", "channels", "num_classes")},
         **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
     }

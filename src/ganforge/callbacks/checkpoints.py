@@ -85,7 +85,7 @@ class Checkpoints(Periodic):
             link(self.folder / "last.ckpt", self.folder / "best.ckpt")
         facts = {"images_seen": module.progress.images_seen, "scores": module.progress.scores}
         config = portable(dict(module.hparams))
-        save_generator(self.run_folder / "generator.safetensors", module.averaged, config, facts)
+        save_generator(self.run_folder / "generator.safetensors", module.sampler().network, config, facts)
 
     def _improved(self, module: System) -> bool:
         """Whether this moment is to be kept; without a score the latest always is."""

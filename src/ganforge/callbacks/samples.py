@@ -14,7 +14,10 @@ from ganforge.systems.system import System
 
 
 class Samples(Periodic):
-    """`count` images as `samples/<images seen>.png` and in TensorBoard; real images once, as `samples/real.png`."""
+    """`count` images as `samples/<images seen>.png` and in TensorBoard; real images once, as `samples/real.png`.
+
+    What else the system pictures goes beside them, as `samples/<images seen>_<name>.png`.
+    """
 
     def __init__(self, every: Count, count: int, seed: int, run_folder: str) -> None:
         super().__init__(every)
@@ -36,6 +39,10 @@ class Samples(Periodic):
             latents = sampler.latent.sample(self.count, generator=derived_generator("samples", self.seed))
             fake = grid(sampler.images(Inputs(latents)))
             self._show(trainer, f"{clock:09d}", fake, f"{clock:,} images seen", "samples", clock)
+            real = trainer.datamodule.held_out_split.images[: self.count]
+            for name, rows in module.pictures(real).items():
+                picture = grid(rows.flatten(0, 1), columns=rows.shape[1])
+                self._show(trainer, f"{clock:09d}_{name}", picture, f"{name}, {clock:,} images seen", name, clock)
 
     def _show(self, trainer: Trainer, file: str, picture: Tensor, caption: str, tag: str, images_seen: int) -> None:
         save_png(self.folder / f"{file}.png", picture)

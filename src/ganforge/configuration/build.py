@@ -25,6 +25,7 @@ from ganforge.configuration.needs import (
     refuse_missing_hardware,
     refuse_mixed_gradients,
     refuse_other_budgets,
+    refuse_other_games,
     refuse_other_launchers,
     refuse_uneven_ranks,
     refuse_unmet_needs,
@@ -93,6 +94,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     if not has_scores(config):
         config.callbacks.pop("evaluation", None)
     refuse_untrusted_targets(config)
+    refuse_other_games(config)
     refuse_wrong_arguments(config.data, "data")
     data = create(config.data, "data")
     refuse_unmet_needs(config, data)

@@ -1,6 +1,8 @@
 """What makes no sense is refused before anything is downloaded or allocated; the message says what to change."""
 
+import inspect
 import os
+import re
 import shutil
 
 import lightning
@@ -12,10 +14,12 @@ from omegaconf import DictConfig, OmegaConf
 from ganforge.compat.lightning import MultiProcessingLauncher, SubprocessScriptLauncher
 from ganforge.compat.torch import BatchNorm
 from ganforge.data.module import InMemoryData
+from ganforge.losses.game import Game
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.gan import GANModule
 from ganforge.systems.system import System
+from ganforge.systems.vae import VAE
 
 LIMITS = (
     "fast_dev_run", "limit_train_batches", "max_epochs", "max_steps", "max_time", "min_epochs", "min_steps",
@@ -24,6 +28,7 @@ LIMITS = (
 """Arguments of Lightning's Trainer that end a run, or keep it from ending."""
 OTHER_METRICS = {"images": "self_supervised, inception or none", "points": "mixture or none"}
 """Those that need nothing but what a kind of data gives."""
+PLAYERS = (*AdversarialModule.players, *VAE.players)
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -108,6 +113,34 @@ def refuse_low_precision(system: System, precision: str) -> None:
         )
 
 
+def refuse_other_games(config: DictConfig) -> None:
+    """A system plays one kind of game: that of `loss=`, with the networks of `model=`, and with nothing beside it."""
+    system = get_object(config.system._target_)
+    if not (inspect.isclass(system) and issubclass(system, System)):
+        return
+    goes_with = f"the system {system.__name__} goes with {system.goes_with}"
+    game = get_object(config.loss._target_) if "_target_" in config.loss else Game
+    if not issubclass(game, system.plays):
+        raise ValueError(f"loss= makes another game: {goes_with}")
+    asked = re.findall(r"\$\{model\.(\w+)\}", str(OmegaConf.to_container(config.system, resolve=False)))
+    missing = [part for part in asked if part not in config.model]
+    if missing:
+        raise ValueError(f"model= has no {missing[0]}: {goes_with}")
+    for group in ("optimizer", "schedule"):
+        strangers = [
+            player for player in PLAYERS if player in (config.get(group) or {}) and player not in system.players
+        ]
+        if strangers:
+            raise ValueError(
+                f"{group}= is for the {strangers[0]}, and {system.players[0]} is what learns here: leave it out"
+            )
+    beside = {"penalties", "constraint"} & set(config.loss) or config.get("augment") is not None
+    if beside and game is not Game:
+        raise ValueError(
+            "penalty=, constraint= and augment= are for a discriminator, and there is none: leave them out"
+        )
+
+
 def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     """Parts say what they `need` of the data, and the data says what it `gives`: more once it is loaded."""
     needs = []
@@ -116,6 +149,8 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     if has_scores(config):
         extractor = get_object(config.metrics.extractor._target_)
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
+    if "loss" in config and config.loss.get("likelihood") == "bernoulli":
+        needs.append(("loss.likelihood=bernoulli", frozenset({"images"}), "Use loss.likelihood=gaussian"))
     if config.get("augment") is not None:
         augment = get_object(config.augment._target_)
         needs.append((f"the augmentation {augment.__name__}", augment.needs, "Leave augment= out"))
@@ -142,8 +177,8 @@ def has_scores(config: DictConfig) -> bool:
 
 
 def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData) -> None:
-    """With condition=class both players must take labels."""
-    for player in ("generator", "discriminator") if config.condition.labels else ():
+    """With condition=class every player must take labels."""
+    for player in system.players if config.condition.labels else ():
         if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
             raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
 

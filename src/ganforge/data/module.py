@@ -62,11 +62,12 @@ class RoundLoader:
         ranks: int,
         flip: bool,
         pauses: Sequence[int] = (),
+        binarize: bool = False,
     ) -> None:
         self.split, self.turns, self.images_per_round = split, turns, turns * batch_size
         self.start, self.seed, self.flip = start, seed, flip
         self.rank, self.ranks = rank, ranks
-        self.pauses = pauses
+        self.pauses, self.binarize = pauses, binarize
         self.stream = ShuffledStream(len(split.images), seed, split.images.device)
 
     def __iter__(self) -> Iterator[list[Batch]]:
@@ -83,6 +84,8 @@ class RoundLoader:
         everyone = self.stream.take(place, self.images_per_round).view(self.turns, self.ranks, -1)
         index = everyone[:, self.rank].flatten()
         batch = self.split.at(index)
+        if self.binarize:
+            batch = binarized(batch, derived_generator("binarize", self.seed, self.rank, place))
         return self._flipped(batch, derived_generator("flip", self.seed, self.rank, place)) if self.flip else batch
 
     def _flipped(self, batch: Batch, generator: torch.Generator) -> Batch:
@@ -92,6 +95,15 @@ class RoundLoader:
         return batch._replace(
             images=torch.where(mirrored.to(images.device, non_blocking=True), images.flip(-1), images)
         )
+
+
+def binarized(batch: Batch, generator: torch.Generator) -> Batch:
+    """uint8 images whose pixels are 255 with probability value / 255, else 0, in blocks."""
+    blocks = batch.images.split(10_000)
+    chances = (torch.rand(block.shape, generator=generator).mul_(255).to(block.device) for block in blocks)
+    return batch._replace(
+        images=torch.cat([(chance < block).byte() * 255 for chance, block in zip(chances, blocks, strict=True)])
+    )
 
 
 def resized(images: Tensor, size: int) -> Tensor:
@@ -111,6 +123,10 @@ class InMemoryData(LightningDataModule):
     `image_size`, `channels` and `num_classes` describe the images as the networks see them; None is filled in by
     `load_splits`. `batch_size` is the images in one turn over all ranks. The order of training images depends on
     the run's seed; what is held out never does, so that scores compare across seeds.
+
+    With `binarize` pixels are drawn black or white, white as often as they are bright: "static" once for each image
+    (Salakhutdinov and Murray 2008), "dynamic" whenever a training image is shown (Burda et al. 2016, section 5). Images
+    that are held out are drawn once.
     """
 
     name: str
@@ -128,6 +144,7 @@ class InMemoryData(LightningDataModule):
         batch_size: int,
         seed: int,
         flip: bool,
+        binarize: Literal["static", "dynamic"] | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -135,7 +152,7 @@ class InMemoryData(LightningDataModule):
         if image_size is not None and image_size < 1:
             raise ValueError(f"data.image_size must be at least 1, got {image_size}")
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
-        self.batch_size, self.seed, self.flip = batch_size, seed, flip
+        self.batch_size, self.seed, self.flip, self.binarize = batch_size, seed, flip, binarize
         self.train_split: Batch
         self.held_out_split: Batch
 
@@ -159,9 +176,19 @@ class InMemoryData(LightningDataModule):
                 f"{len(images)} images"
             )
         labels = self.train_split.labels
+        if self.binarize is not None:
+            self._binarize()
         self._describe("channels", images.shape[1])
         self._describe("image_size", images.shape[-1])
         self._describe("num_classes", None if labels is None else int(labels.max()) + 1)
+
+    def _binarize(self) -> None:
+        """What is drawn once depends on nothing but the images."""
+        if self.kind != "images":
+            raise ValueError(f"data.binarize={self.binarize} is for images, and {self.name} has {self.kind}")
+        self.held_out_split = binarized(self.held_out_split, derived_generator("binarize held out"))
+        if self.binarize == "static":
+            self.train_split = binarized(self.train_split, derived_generator("binarize"))
 
     def _describe(self, fact: str, actual: int | None) -> None:
         """Fill in what the configuration left open, and refuse what it says wrongly."""
@@ -185,6 +212,7 @@ class InMemoryData(LightningDataModule):
             ranks=trainer.world_size,
             flip=self.flip,
             pauses=[callback.every for callback in trainer.callbacks if hasattr(callback, "every")],
+            binarize=self.binarize == "dynamic",
         )
 
 

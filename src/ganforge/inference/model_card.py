@@ -21,7 +21,7 @@ DATASETS = {
 """Public data by its `_target_`: an identifier (the Hub's own where it has a slash), and what it is called."""
 OWN_IMAGES = ("own_images", "images of the author's own")
 """What is said of any other data."""
-PLAYERS = ("generator", "discriminator")
+PLAYERS = ("generator", "discriminator", "autoencoder")
 TASK = "unconditional-image-generation"
 
 
@@ -38,7 +38,7 @@ def model_card(generator: PretrainedGenerator, differences: dict[str, float]) ->
     sections = [
         f"---\n{front}---",
         f"# {title(generator)}",
-        "A generative adversarial network, trained with ganforge. The first 64 images of seed 0:",
+        f"{kind(generator.config)[1]}, trained with ganforge. The first 64 images of seed 0:",
         "![64 generated images](samples.png)",
         f"With ganforge installed, in this folder:\n\n{snippet('model.safetensors', generator)}",
         f"Images are (B, {shape}) in [-1, 1].",
@@ -74,7 +74,7 @@ def front_matter(generator: PretrainedGenerator) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "library_name": "ganforge",
         "pipeline_tag": TASK,
-        "tags": ["gan", architecture(generator.config), "image-generation"],
+        "tags": list(dict.fromkeys([kind(generator.config)[0], architecture(generator.config), "image-generation"])),
     }
     if "/" in identifier:
         metadata["datasets"] = [identifier]
@@ -86,6 +86,13 @@ def front_matter(generator: PretrainedGenerator) -> dict[str, Any]:
         }
         metadata["model-index"] = [{"name": title(generator), "results": [result]}]
     return metadata
+
+
+def kind(config: dict[str, Any]) -> tuple[str, str]:
+    """The Hub's tag for it, and what it is in words."""
+    if "adversarial" in config["loss"]:
+        return "gan", "A generative adversarial network"
+    return "vae", "The decoder of a variational autoencoder"
 
 
 def title(generator: PretrainedGenerator) -> str:
@@ -106,9 +113,10 @@ def dataset(config: dict[str, Any]) -> tuple[str, str]:
 def training(generator: PretrainedGenerator) -> list[list[str]]:
     """What was trained on what, and how; a row for each choice."""
     config, latent = generator.config, generator.latent
-    parts = {"generator": config["model"]["generator"], "loss": config["loss"]["adversarial"]}
-    parts |= {f"penalty {code(name)}": node for name, node in (config["loss"].get("penalties") or {}).items()}
-    parts |= {"constraint": config["loss"].get("constraint")}
+    loss = config["loss"]
+    parts = {"generator": config["model"]["generator"], "loss": loss.get("adversarial", loss)}
+    parts |= {f"penalty {code(name)}": node for name, node in (loss.get("penalties") or {}).items()}
+    parts |= {"constraint": loss.get("constraint")}
     parts |= {f"optimizer of the {player}": config["optimizer"].get(player) for player in PLAYERS}
     weights = sum(parameter.numel() for parameter in generator.network.parameters())
     classes = generator.num_classes
@@ -118,7 +126,11 @@ def training(generator: PretrainedGenerator) -> list[list[str]]:
         ["classes", "none to choose from" if classes is None else f"{classes}, chosen by labels (B,) from 0"],
         ["network", f"{architecture(config)}, {weights:,} weights"],
         *([name, code(described(node))] for name, node in parts.items() if node),
-        ["turns", f"{config['loss']['n_critic']:d} of the discriminator for each of the generator"],
+        *(
+            [["turns", f"{loss['n_critic']:d} of the discriminator for each of the generator"]]
+            if "n_critic" in loss
+            else []
+        ),
         ["budget", f"{config['images']:,} real images shown; this is after {generator.facts['images_seen']:,}"],
         ["seed", f"{config['seed']:d}"],
     ]

@@ -98,7 +98,7 @@ def rescore(request: Request, config: DictConfig) -> None:
 def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     device = chosen_device(request.device)
     run = run_config(request, folder, config)
-    weights = stored_weights(folder, request.checkpoint, run.metrics.sample_from)
+    weights = stored_weights(folder, request.checkpoint, run)
     others = [] if request.against is None else scored(request.against)
     data = loaded_data(run)
     sampler = sampler_with(weights, run, device)

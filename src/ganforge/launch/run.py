@@ -114,7 +114,9 @@ def forget_what_comes_again(folder: Path, rewrite_from: int | None) -> None:
     records = folder / RECORDS
     if rank() == 0 and rewrite_from is not None and records.exists():
         lines = read_lines(records)
-        replace_lines(records, [line for line in lines if "by" in line or line["images_seen"] < rewrite_from])
+        replace_lines(
+            records, [line for line in lines if line.get("by") == "evaluate" or line["images_seen"] < rewrite_from]
+        )
 
 
 def show_summary(config: DictConfig, job: Job) -> float | None:

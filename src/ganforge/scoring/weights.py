@@ -24,19 +24,19 @@ class Weights(NamedTuple):
     state: dict[str, Tensor]
 
 
-def stored_weights(folder: Path, moment: Moment, sample_from: str) -> Weights:
+def stored_weights(folder: Path, moment: Moment, run: DictConfig) -> Weights:
     """Those of the checkpoint; `generator.safetensors`, the averaged generator at its best, can stand for the best."""
     checkpoint = stored_checkpoint(folder, moment)
     if checkpoint is not None:
-        player = "generator." if sample_from == "live" else "averaged."
+        network = drawing_network(run)
         state = {
-            name.removeprefix(player): tensor
+            name.removeprefix(network): tensor
             for name, tensor in checkpoint.state["state_dict"].items()
-            if name.startswith(player)
+            if name.startswith(network)
         }
         return Weights(checkpoint.path, checkpoint.images_seen, state)
     source = folder / "generator.safetensors"
-    if moment == "last" or sample_from == "live" or not source.exists():
+    if moment == "last" or run.metrics.sample_from == "live" or not source.exists():
         raise ValueError(
             f"{folder} has no {moment} checkpoint. "
             "Without one, generator.safetensors there can be scored with checkpoint=best weights=ema"
@@ -45,6 +45,12 @@ def stored_weights(folder: Path, moment: Moment, sample_from: str) -> Weights:
     if not isinstance(generator.facts.get("images_seen"), int):
         raise ValueError(f"{source} does not say how many images its generator has seen")
     return Weights(source, generator.facts["images_seen"], generator.network.state_dict())
+
+
+def drawing_network(run: DictConfig) -> str:
+    """The prefix of its weights: what draws is a generator, or a member of an autoencoder."""
+    player, member = ("autoencoder.", "decoder.") if "decoder" in run.model else ("generator.", "")
+    return ("averaged." if run.metrics.sample_from == "ema" else player) + member
 
 
 def stored_checkpoint(run: Path, moment: Moment) -> Checkpoint | None:
@@ -58,8 +64,9 @@ def stored_checkpoint(run: Path, moment: Moment) -> Checkpoint | None:
 
 def sampler_with(weights: Weights, run: DictConfig, device: torch.device) -> Sampler:
     """What draws from these weights; no memory is ever taken for anything else."""
+    part = "decoder" if "decoder" in run.model else "generator"
     with torch.device("meta"):
-        network: nn.Module = create(run.model.generator, "model.generator")
+        network: nn.Module = create(run.model[part], f"model.{part}")
     try:
         network.load_state_dict(weights.state, assign=True)
     except RuntimeError as error:

@@ -21,6 +21,10 @@ class AdversarialModule(System):
 
     players: ClassVar = ("discriminator", "generator")
     averaged_player: ClassVar = "generator"
+    plays: ClassVar = Game
+    goes_with: ClassVar = (
+        "a model that has a discriminator, and any loss but elbo, which goes with model=vae or vae_conv"
+    )
     per_sample: ClassVar[bool] = False
     """Whether each fake needs a gradient of its own."""
     generator: nn.Module

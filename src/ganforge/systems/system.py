@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from lightning import LightningModule
-from torch import nn
+from torch import Tensor, nn
 
 from ganforge.compat.torch import unscale_before_step
 from ganforge.interfaces import Batch, Progress, Terms
@@ -41,6 +41,10 @@ class System(LightningModule):
     players: ClassVar[tuple[str, ...]]
     averaged_player: ClassVar[str]
     """The player of which `averaged` is the moving average."""
+    plays: ClassVar[type]
+    """What `loss=` must make."""
+    goes_with: ClassVar[str]
+    """Choices of `model=` and `loss=` for this system, in words."""
     refused_precisions: ClassVar[dict[str, str]] = {}
     """Those of `trainer.precision` that make no sense, and what to do instead."""
 
@@ -80,6 +84,13 @@ class System(LightningModule):
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
         """What draws from the averaged weights, or from those of the last turn."""
         raise AssertionError("a subclass has something to draw")
+
+    def pictures(self, images: Tensor) -> dict[str, Tensor]:
+        """What is to be seen beside samples: names, and images (rows, columns, C, H, W) in [-1, 1].
+
+        `images` are held-out ones (B, C, H, W), as the data holds them.
+        """
+        return {}
 
     @property
     def batches_per_round(self) -> int:
