@@ -30,7 +30,7 @@ GAMES = {
         *TINY["mlp"], "loss=wgan_gp", "loss.n_critic=2", "system.fakes=shared",
         "training.accumulate_grad_batches=2", "images=640",
     ],
-    "an autoencoder": [*TINY["vae"], "training.accumulate_grad_batches=2"],
+    "an autoencoder": [*TINY["vae"], "training.accumulate_grad_batches=2", "images=640"],
     "batch norm over all processes": [*TINY["dcgan"], "loss=hinge", "trainer.sync_batchnorm=true"],
     "one stage": [*TINY["mlp"], "loss=r1", "system=one_stage"],
     "all at once": [
