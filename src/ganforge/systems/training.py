@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ganforge.interfaces import Count
+
 
 @dataclass(frozen=True)
 class Training:
@@ -16,7 +18,7 @@ class Training:
     gradient_clip_val: float | None = None
     accumulate_grad_batches: int = 1
     compile: bool = False
-    measure_every: int = 2000
+    measure_every: Count = 2000
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     on_nan: Literal["stop", "rollback"] = "stop"
 
