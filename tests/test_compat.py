@@ -17,7 +17,10 @@ from ganforge.compat.lightning import (
     table_of_hyperparameters,
 )
 from ganforge.compat.optuna import live
+from ganforge.compat.python import is_protocol
 from ganforge.compat.torch import BatchNorm, lerp_each_, unscale_before_step
+from ganforge.interfaces import Penalty
+from ganforge.regularizers.gradient_penalties import R1
 
 QUIET: dict[str, Any] = {
     "accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False,
@@ -90,3 +93,9 @@ def test_scores_are_reported_to_a_trial_that_was_stored() -> None:
     study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING))
     live(study, study.get_trials()[0]).report(0.5, 100)
     assert study.get_trials()[0].intermediate_values == {100: 0.5}
+
+
+def test_a_protocol_is_told_from_what_meets_it() -> None:
+    assert is_protocol(Penalty)
+    assert not is_protocol(R1)
+    assert not is_protocol(nn.Module)

@@ -44,44 +44,46 @@ FAULTS_OF_AN_AUTOENCODER = {
 }
 
 
+def uninterrupted(folder: Path, words: list[str]) -> Path:
+    code, _, errors = train(folder, *words)
+    assert code == 0, errors
+    return folder
+
+
+def struck_and_resumed(whole: Path, run: Path, words: list[str], fault: tuple[str, int, str]) -> int:
+    """The exit code of a run with a fault; it goes on to the same end as `whole`, bit for bit."""
+    struck, _, _ = train(run, *words, fault=fault)
+    code, _, errors = train(run, f"resume={run}")
+    assert (code, errors) == (0, "")
+    assert list(differences(whole, run)) == []
+    return struck
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing happened to."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    code, _, errors = train(folder, *SMALL)
-    assert code == 0, errors
-    return folder
+    return uninterrupted(tmp_path_factory.mktemp("whole") / "run", SMALL)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", FAULTS)
 def test_struck_run_goes_on_to_the_same_end(whole: Path, tmp_path: Path, moment: str) -> None:
     run = tmp_path / "run"
-    code, _, _ = train(run, *SMALL, fault=FAULTS[moment])
+    code = struck_and_resumed(whole, run, SMALL, FAULTS[moment])
     assert code in (-signal.SIGKILL, 143) or "last round" in moment
-    code, _, errors = train(run, f"resume={run}")
-    assert (code, errors) == (0, "")
-    assert list(differences(whole, run)) == []
     assert json.loads((run / "status.json").read_text())["state"] == "finished"
 
 
 @pytest.fixture(scope="module")
 def whole_autoencoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    code, _, errors = train(folder, *AUTOENCODER)
-    assert code == 0, errors
-    return folder
+    return uninterrupted(tmp_path_factory.mktemp("whole") / "run", AUTOENCODER)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", FAULTS_OF_AN_AUTOENCODER)
 def test_struck_autoencoder_goes_on_to_the_same_end(whole_autoencoder: Path, tmp_path: Path, moment: str) -> None:
-    run = tmp_path / "run"
-    code, _, _ = train(run, *AUTOENCODER, fault=FAULTS_OF_AN_AUTOENCODER[moment])
+    code = struck_and_resumed(whole_autoencoder, tmp_path / "run", AUTOENCODER, FAULTS_OF_AN_AUTOENCODER[moment])
     assert code in (-signal.SIGKILL, 143)
-    code, _, errors = train(run, f"resume={run}")
-    assert (code, errors) == (0, "")
-    assert list(differences(whole_autoencoder, run)) == []
 
 
 @pytest.mark.slow
@@ -89,10 +91,8 @@ def test_an_adaptive_augmentation_goes_on_with_its_p(tmp_path: Path) -> None:
     """p moves every three turns; the fault strikes between two of its moves."""
     words = [*SMALL, "augment=ada", "augment.every=96", "augment.ramp=10_000", "logger=tensorboard"]
     whole, run = tmp_path / "whole", tmp_path / "run"
-    assert train(whole, *words)[0] == 0
-    train(run, *words, fault=FAULTS["in a discriminator's turn"])
-    assert train(run, f"resume={run}")[::2] == (0, "")
-    assert list(differences(whole, run)) == []
+    uninterrupted(whole, words)
+    struck_and_resumed(whole, run, words, FAULTS["in a discriminator's turn"])
     assert len({p for _, p in scalars(run)["augment/p"]}) > 10
 
 

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from math import isnan
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ganforge.artifacts.records import printable, read_lines, read_yaml
 
 RECORDS = "metrics.jsonl"
+RESCORED = "evaluate"
+"""What is in `by` of the lines that `evaluate.py` adds: a resumed run keeps them."""
 ORIGIN = ("weights", "seed", "fakes")
 """Entries of a stamp that say where the fakes come from; all others say how they were measured."""
 
@@ -32,7 +33,7 @@ class Evaluation:
 
 def order(score: float, mode: str) -> tuple[bool, float]:
     """A key that sorts the best score first; what is not a number comes last."""
-    return isnan(score), -score if mode == "max" else score
+    return math.isnan(score), -score if mode == "max" else score
 
 
 def best(items: Iterable[Item], score: Callable[[Item], float], mode: str) -> Item:
@@ -66,7 +67,7 @@ def short_names(subjects: Iterable[Path]) -> dict[Path, str]:
 
 
 def training_lines(folder: Path) -> list[dict[str, Any]]:
-    """The evaluations made while training, without those that `evaluate.py` added."""
+    """The evaluations made while training, without what others added: `evaluate.py`, and bounds on likelihoods."""
     return [line for line in read_lines(folder / RECORDS) if "by" not in line]
 
 

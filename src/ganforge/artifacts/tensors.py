@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,15 @@ def portable(config: dict[str, Any]) -> dict[str, Any]:
     """
     model = config["model"]
     return {
-        "model": {"generator": model["decoder" if "decoder" in model else "generator"], "latent": model["latent"]},
+        "model": {"generator": model[drawing_part(model)], "latent": model["latent"]},
         "data": {fact: config["data"][fact] for fact in ("_target_", "image_size", "channels", "num_classes")},
         **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
     }
+
+
+def drawing_part(model: Mapping[Any, Any]) -> str:
+    """The part of `model=` that draws: a generator, or the decoder of an autoencoder."""
+    return "decoder" if "decoder" in model else "generator"
 
 
 def save_generator(path: Path, generator: nn.Module, config: dict[str, Any], facts: dict[str, Any]) -> None:

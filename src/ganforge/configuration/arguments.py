@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from ganforge.compat.python import is_protocol
 from ganforge.configuration.trust import targets
 from ganforge.interfaces import Count
 from ganforge.suggestions import suggestion
@@ -120,7 +121,7 @@ def config_fits(value: Any, hint: Any) -> bool:
 def target_fits(node: Any, hint: Any) -> bool:
     """Whether the object that a node describes can be one of `hint`, where both are classes."""
     made = get_object(node["_target_"])
-    checkable = all(map(inspect.isclass, (made, hint))) and not getattr(hint, "_is_protocol", False)
+    checkable = all(map(inspect.isclass, (made, hint))) and not is_protocol(hint)
     return not checkable or bool(node.get("_partial_")) or issubclass(made, hint)
 
 

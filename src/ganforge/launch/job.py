@@ -35,7 +35,7 @@ claims: dict[Path, Claim] = {}
 
 @dataclass
 class Job:
-    """One run: its folder, the words that led to it, its place in a sweep, and whether it was begun before.
+    """One run: its folder, the overrides that led to it, its place in a sweep, and whether it was begun before.
 
     `claim` says what this process made of the folder; `begun`, whether this process has changed what is in it.
     """

@@ -11,6 +11,7 @@ from pathlib import Path
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from ganforge.artifacts.records import first_line
 from ganforge.faults import Killed
 from ganforge.launch.grammar import as_typed, parse, quoted
 
@@ -58,7 +59,7 @@ def mistake_of_the_user(error: BaseException) -> str | None:
             "model.latent.dim and the width of the networks"
         )
     if isinstance(error, HydraException | OmegaConfBaseException):  # their first line says it, the others are advice
-        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return first_line(error)
     return str(error) if isinstance(error, ValueError | Killed) else None
 
 

@@ -13,7 +13,14 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from ganforge.artifacts.evaluations import Evaluation, belongs_to_run, comparable, read_evaluations, short_names
+from ganforge.artifacts.evaluations import (
+    RESCORED,
+    Evaluation,
+    belongs_to_run,
+    comparable,
+    read_evaluations,
+    short_names,
+)
 from ganforge.artifacts.images import is_points
 from ganforge.artifacts.records import append_line, printable
 from ganforge.configuration.arguments import fits, parameters, refuse_wrong_arguments, spelled
@@ -165,7 +172,7 @@ def rival(
 def add(record: dict[str, Any], records: Path, whose: str, unequal: list[str], console: Console) -> None:
     if unequal:
         console.print(f"{whose} scores measured something else:", *unequal, sep="\n  ")
-    append_line(records, record | {"by": "evaluate"})
+    append_line(records, record | {"by": RESCORED})
     console.print(f"added to {shown(records)}", soft_wrap=True)
 
 

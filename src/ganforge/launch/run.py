@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ganforge.artifacts.checkpoints import Checkpoint, newest
-from ganforge.artifacts.evaluations import RECORDS, best_of_training, training_lines
+from ganforge.artifacts.evaluations import RECORDS, RESCORED, best_of_training, training_lines
 from ganforge.artifacts.files import replacing
 from ganforge.artifacts.records import append_line, leaves, read_lines, replace_lines, write_json
 from ganforge.callbacks.status import Status
@@ -115,7 +115,7 @@ def forget_what_comes_again(folder: Path, rewrite_from: int | None) -> None:
     if rank() == 0 and rewrite_from is not None and records.exists():
         lines = read_lines(records)
         replace_lines(
-            records, [line for line in lines if line.get("by") == "evaluate" or line["images_seen"] < rewrite_from]
+            records, [line for line in lines if line.get("by") == RESCORED or line["images_seen"] < rewrite_from]
         )
 
 

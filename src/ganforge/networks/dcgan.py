@@ -32,7 +32,12 @@ def doubled(width: int, depth: int) -> list[int]:
     """Channels from the finest stage to the coarsest; ValueError where there are none."""
     if width < 1:
         raise ValueError(f"width={width} should be at least 1 channel")
-    return [width * 2**stage for stage in range(depth)]
+    return [width * 2**number for number in range(depth)]
+
+
+def stage(layer: nn.Module, outputs: int, normalization: Normalization) -> list[nn.Module]:
+    """A layer with `outputs` channels, normalised and rectified."""
+    return [layer, normalization2d(normalization, outputs), nn.ReLU(inplace=True)]
 
 
 class Generator(nn.Module):
@@ -56,9 +61,6 @@ class Generator(nn.Module):
         base, depth = base_and_depth(image_size)
         widths = doubled(width, depth)[::-1]
 
-        def stage(layer: nn.Module, outputs: int) -> list[nn.Module]:
-            return [layer, normalization2d(normalization, outputs), nn.ReLU(inplace=True)]
-
         def doubling(inputs: int, outputs: int, bias: bool) -> nn.Module:
             padding = (kernel_size - 1) // 2
             return nn.ConvTranspose2d(
@@ -67,9 +69,9 @@ class Generator(nn.Module):
 
         bias = normalization != "batch"
         self.labelled = LabelledLatent(latent_dim, num_classes)
-        layers = stage(FromPixel(self.labelled.size, widths[0], base, bias=bias), widths[0])
+        layers = stage(FromPixel(self.labelled.size, widths[0], base, bias=bias), widths[0], normalization)
         for inputs, outputs in pairwise(widths):
-            layers += stage(doubling(inputs, outputs, bias), outputs)
+            layers += stage(doubling(inputs, outputs, bias), outputs, normalization)
         self.layers = nn.Sequential(*layers, doubling(widths[-1], channels, bias=True), nn.Tanh())
         radford_(self)
 

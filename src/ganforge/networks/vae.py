@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ganforge.layers.convolution import FromPixel, ToPixel
-from ganforge.layers.normalization import Normalization, normalization2d
-from ganforge.networks.dcgan import base_and_depth, doubled
+from ganforge.layers.normalization import Normalization
+from ganforge.networks.dcgan import base_and_depth, doubled, stage
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 Activation = Literal["relu", "tanh"]
@@ -77,13 +77,10 @@ class ConvolutionalEncoder(nn.Module):
         super().__init__()
         base, depth = base_and_depth(image_size)
         widths = [channels, *doubled(width, depth)]
+        bias = normalization != "batch"
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
-            layers += [
-                nn.Conv2d(inputs, outputs, 4, 2, 1, bias=normalization != "batch"),
-                normalization2d(normalization, outputs),
-                nn.ReLU(inplace=True),
-            ]
+            layers += stage(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=bias), outputs, normalization)
         self.layers = nn.Sequential(*layers)
         self.moments = ToPixel(widths[-1], 2 * latent_dim, base)
 
@@ -107,13 +104,9 @@ class ConvolutionalDecoder(nn.Module):
         base, depth = base_and_depth(image_size)
         widths = doubled(width, depth)[::-1]
         bias = normalization != "batch"
-
-        def stage(layer: nn.Module, outputs: int) -> list[nn.Module]:
-            return [layer, normalization2d(normalization, outputs), nn.ReLU(inplace=True)]
-
-        layers = stage(FromPixel(latent_dim, widths[0], base, bias=bias), widths[0])
+        layers = stage(FromPixel(latent_dim, widths[0], base, bias=bias), widths[0], normalization)
         for inputs, outputs in pairwise(widths):
-            layers += stage(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias), outputs)
+            layers += stage(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias), outputs, normalization)
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1))
 
     def logits(self, z: Tensor) -> Tensor:

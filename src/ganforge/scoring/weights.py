@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from ganforge.artifacts.checkpoints import Checkpoint, load_whole, newest
+from ganforge.artifacts.tensors import drawing_part
 from ganforge.configuration.build import create
 from ganforge.pretrained import from_pretrained
 from ganforge.process.terminal import warn
@@ -49,7 +50,7 @@ def stored_weights(folder: Path, moment: Moment, run: DictConfig) -> Weights:
 
 def drawing_network(run: DictConfig) -> str:
     """The prefix of its weights: what draws is a generator, or a member of an autoencoder."""
-    player, member = ("autoencoder.", "decoder.") if "decoder" in run.model else ("generator.", "")
+    player, member = ("generator.", "") if drawing_part(run.model) == "generator" else ("autoencoder.", "decoder.")
     return ("averaged." if run.metrics.sample_from == "ema" else player) + member
 
 
@@ -64,7 +65,7 @@ def stored_checkpoint(run: Path, moment: Moment) -> Checkpoint | None:
 
 def sampler_with(weights: Weights, run: DictConfig, device: torch.device) -> Sampler:
     """What draws from these weights; no memory is ever taken for anything else."""
-    part = "decoder" if "decoder" in run.model else "generator"
+    part = drawing_part(run.model)
     with torch.device("meta"):
         network: nn.Module = create(run.model[part], f"model.{part}")
     try:

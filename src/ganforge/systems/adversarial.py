@@ -94,7 +94,3 @@ class AdversarialModule(System):
     def constrain(self) -> None:
         if self.game.constraint is not None:
             self.game.constraint(self.discriminator)
-
-    def parts(self, batch: Batch) -> list[Batch]:
-        """The batches whose gradients a turn averages."""
-        return batch.chunks(self.settings.accumulate_grad_batches)

@@ -172,6 +172,10 @@ class System(LightningModule):
             keep = decay(images_seen - before, images_seen, self.average_half_life)
         update_average(self.averaged, getattr(self, self.averaged_player), keep)
 
+    def parts(self, batch: Batch) -> list[Batch]:
+        """The batches whose gradients a turn averages."""
+        return batch.chunks(self.settings.accumulate_grad_batches)
+
     def turn(self, player: str, terms: Iterable[Terms]) -> None:
         """One optimizer step of `player` on the sum of its terms, which are asked for batch by batch.
 

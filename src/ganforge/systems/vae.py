@@ -62,7 +62,7 @@ class VAE(System):
         self.latent, self.elbo = latent, elbo
 
     def play(self, batch: Batch) -> None:
-        self.turn("autoencoder", map(self.terms, batch.chunks(self.settings.accumulate_grad_batches)))
+        self.turn("autoencoder", map(self.terms, self.parts(batch)))
         self.advance(batch)
 
     def noise(self, batch: Batch) -> Tensor:
