@@ -16,10 +16,15 @@ Critic = Callable[[Tensor], Tensor]
 
 
 class Batch(NamedTuple):
-    """Real images (B, C, H, W), uint8 in memory and float in [-1, 1] on the device, with labels (B,) or None."""
+    """Real images (B, C, H, W), uint8 in memory and float in [-1, 1] on the device, and what is known of each.
+
+    `labels` (B,) are classes; `sources` (B, C', H', W') are images, of the same range, that a translation starts from.
+    Only where the data gives pairs is a source the counterpart of the image at its place.
+    """
 
     images: Tensor
     labels: Tensor | None = None
+    sources: Tensor | None = None
 
     def chunks(self, count: int) -> list["Batch"]:
         """`count` equal consecutive parts."""
@@ -36,17 +41,22 @@ class Batch(NamedTuple):
         return Batch(*fields)
 
     def to_unit_range(self, dtype: torch.dtype) -> "Batch":
-        """uint8 0..255 -> -1..1; floating-point images are in that range already."""
-        if self.images.is_floating_point():
-            return self._replace(images=self.images.to(dtype))
-        return self._replace(images=self.images.float().div_(127.5).sub_(1).to(dtype))
+        sources = None if self.sources is None else to_unit_range(self.sources, dtype)
+        return self._replace(images=to_unit_range(self.images, dtype), sources=sources)
+
+
+def to_unit_range(images: Tensor, dtype: torch.dtype) -> Tensor:
+    """uint8 0..255 -> -1..1; floating-point images are in that range already."""
+    if images.is_floating_point():
+        return images.to(dtype)
+    return images.float().div_(127.5).sub_(1).to(dtype)
 
 
 class Inputs(NamedTuple):
     """What a generator starts from: it is called `generator(*inputs)`."""
 
     start: Tensor
-    """Latents (B, D)."""
+    """Latents (B, D), or the images (B, C', H', W') that a translation starts from."""
     label: Tensor | None = None
 
 
