@@ -107,5 +107,5 @@ class Generator(nn.Module):
         features = self.bottom(features)
         for up, skip in zip(self.up, reversed(skips), strict=True):
             # Dropout and rectifying commute, and the paper's ReLU of a skip is the ReLU of its leaky one.
-            features = torch.cat([up(features), functional.relu(skip)], 1)
+            features = torch.cat([functional.relu(skip), up(features)], 1)
         return self.top(features)
