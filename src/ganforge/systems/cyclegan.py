@@ -1,9 +1,7 @@
-"""Image to image without pairs (Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
-Networks")."""
+"""Image to image, without pairs (Zhu et al. 2017, arXiv:1703.10593)."""
 
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
@@ -81,7 +79,8 @@ class CycleGAN(AdversarialModule):
         return {domain: self.generator[domain](real[OTHER[domain]]) for domain in real}
 
     def generator_terms(self, batch: Batch, drawn: dict[str, Tensor]) -> Terms:
-        real, terms = domains(batch), {}
+        real = domains(batch)
+        terms: Terms = {}
         for domain, fake in drawn.items():
             critic, start = self.discriminator[domain], OTHER[domain]
             adversarial = self.game.generator_terms(lambda: critic(real[domain]), critic(fake))  # noqa: B023
@@ -93,7 +92,8 @@ class CycleGAN(AdversarialModule):
         return terms
 
     def discriminator_terms(self, batch: Batch, drawn: dict[str, Tensor]) -> Terms:
-        turn, terms = self.turns_before(batch), {}
+        turn = self.turns_before(batch)
+        terms: Terms = {}
         for domain, real in domains(batch).items():
             critic, fake = self.discriminator[domain], self.pools[domain](drawn[domain].detach())
             on_real, on_fake = critic(real), critic(fake)

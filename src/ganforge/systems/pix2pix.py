@@ -1,4 +1,4 @@
-"""Image to image, from pairs (Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks")."""
+"""Image to image, from pairs (Isola et al. 2017, arXiv:1611.07004)."""
 
 from typing import Any, ClassVar
 
