@@ -130,8 +130,8 @@ def test_outputs_are_those_of_the_authors_code(
 ) -> None:
     """Five outputs, evenly spaced, of a batch of `sines` in train mode and then in eval mode.
 
-    The numbers are those of the networks of CUT (github.com/taesungp/contrastive-unpaired-translation, BSD: PyTorch code
-    by authors of pix2pix and CycleGAN) without their blurs, filled by `fill`, in double precision on torch 2.14.
+    The numbers are those of the networks of CUT (github.com/taesungp/contrastive-unpaired-translation, BSD), which are
+    in the PyTorch code of authors of pix2pix and CycleGAN: without their blurs, filled by `fill`, in double precision.
     """
     translator = network().double()
     fill(translator)
