@@ -46,15 +46,19 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
         file.write(save(plain, metadata))
 
 
-def portable(config: dict[str, Any]) -> dict[str, Any]:
+FACTS = ("_target_", "image_size", "channels", "num_classes", "source_channels")
+
+
+def portable(config: dict[str, Any], network: str = "generator") -> dict[str, Any]:
     """That part of a run's configuration which goes with the weights: how they came about, and no place on a disk.
 
-    What draws is called `generator` there, also where it is the decoder of an autoencoder.
+    What draws is called `generator` there, also where it is the decoder of an autoencoder, or of the other direction.
     """
     model = config["model"]
+    drawing = drawing_part(model) if network == "generator" else network
     return {
-        "model": {"generator": model[drawing_part(model)], "latent": model["latent"]},
-        "data": {fact: config["data"][fact] for fact in ("_target_", "image_size", "channels", "num_classes")},
+        "model": {"generator": model[drawing], "latent": model.get("latent")},
+        "data": {fact: config["data"][fact] for fact in FACTS if fact in config["data"]},
         **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
     }
 

@@ -21,7 +21,8 @@ from ganforge.systems.system import System
 class Checkpoints(Periodic):
     """`last.ckpt` and the one before it, `previous.ckpt`; where `monitor` improves also `best.ckpt`. Also after scores.
 
-    `generator.safetensors` is the averaged generator at the best score, or the last one where nothing is monitored.
+    `generator.safetensors` is the averaged generator at the best score, or the last one where nothing is monitored; one
+    of the other direction is beside it.
     A run that is stopped by a signal is saved first.
     """
 
@@ -84,8 +85,9 @@ class Checkpoints(Periodic):
         if self.monitor is not None:
             link(self.folder / "last.ckpt", self.folder / "best.ckpt")
         facts = {"images_seen": module.progress.images_seen, "scores": module.progress.scores}
-        config = portable(dict(module.hparams))
-        save_generator(self.run_folder / "generator.safetensors", module.sampler().network, config, facts)
+        for name, sampler in module.samplers().items():
+            config = portable(dict(module.hparams), name)
+            save_generator(self.run_folder / f"{name}.safetensors", sampler.network, config, facts)
 
     def _improved(self, module: System) -> bool:
         """Whether this moment is to be kept; without a score the latest always is."""

@@ -47,12 +47,13 @@ class Evaluation(Periodic):
     def _fakes(self, trainer: Trainer, module: System) -> Features:
         """Features and logits of all fakes on every rank, in the order of their latents."""
         sampler = module.sampler(self.evaluator.sample_from)
-        blocks: Iterable[Tensor] = self.evaluator.fakes(sampler, trainer.global_rank, trainer.world_size)
+        numbers = self.evaluator.numbers(trainer.global_rank, trainer.world_size)
+        blocks: Iterable[Tensor] = self.evaluator.fakes(sampler, numbers)
         if trainer.world_size == 1:
-            return self.evaluator.features(stoppable(blocks, trainer, module))
-        mine = self.evaluator.features(blocks)
-        gathered = (trainer.strategy.all_gather(tensor.to(module.device)).transpose(0, 1) for tensor in mine)
-        return Features(*(tensor.flatten(0, 1)[: self.evaluator.images].cpu() for tensor in gathered))
+            return self.evaluator.features(stoppable(blocks, trainer, module), numbers)
+        mine = [part.to(module.device) for part in self.evaluator.features(blocks, numbers) if part is not None]
+        gathered = (trainer.strategy.all_gather(part).transpose(0, 1) for part in mine)
+        return Features(*(part.flatten(0, 1)[: self.evaluator.images].cpu() for part in gathered))
 
 
 def stoppable(blocks: Iterable[Tensor], trainer: Trainer, module: System) -> Iterator[Tensor]:

@@ -8,10 +8,14 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 class Features(NamedTuple):
-    """features (N, D) and class logits (N, K) of N images."""
+    """features (N, D) and class logits (N, K) of N images; of translations also their `agreement` (N, n).
+
+    That is with what each should have become, as the names of a `Translation` say.
+    """
 
     features: Tensor
     logits: Tensor
+    agreement: Tensor | None = None
 
 
 class GivenFeatures(nn.Identity):

@@ -35,9 +35,10 @@ def doubled(width: int, depth: int) -> list[int]:
     return [width * 2**number for number in range(depth)]
 
 
-def stage(layer: nn.Module, outputs: int, normalization: Normalization) -> list[nn.Module]:
-    """A layer with `outputs` channels, normalised and rectified."""
-    return [layer, normalization2d(normalization, outputs), nn.ReLU(inplace=True)]
+def stage(layer: nn.Module, outputs: int, normalization: Normalization, slope: float = 0.0) -> list[nn.Module]:
+    """A layer with `outputs` channels, normalised and rectified: negative values keep `slope` of themselves."""
+    rectifier = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
+    return [layer, normalization2d(normalization, outputs), rectifier]
 
 
 class Generator(nn.Module):
@@ -102,12 +103,8 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
             kind = normalization if layers else "none"
-            bias = kind != "batch"
-            layers += [
-                nn.Conv2d(inputs, outputs, kernel_size, 2, padding, bias=bias),
-                normalization2d(kind, outputs),
-                nn.LeakyReLU(0.2, inplace=True),
-            ]
+            convolution = nn.Conv2d(inputs, outputs, kernel_size, 2, padding, bias=kind != "batch")
+            layers += stage(convolution, outputs, kind, slope=0.2)
         self.layers = nn.Sequential(*layers, ToPixel(widths[-1], 1, base))
         self.projection = None if num_classes is None else Projection(num_classes, widths[-1] * base**2)
         radford_(self)

@@ -1,6 +1,7 @@
 """Scores of generated images against real ones, with the stamp that says what they measured."""
 
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +16,10 @@ from ganforge.data.module import InMemoryData
 from ganforge.interfaces import FeatureExtractor, Inputs
 from ganforge.metrics.features import Features
 from ganforge.metrics.fingerprint import fingerprint
-from ganforge.randomness import derived_generator
+from ganforge.randomness import derived_generator, derived_seed
+from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
+from ganforge.scoring.translation import Translation
 
 BLOCK = 250
 
@@ -26,11 +29,12 @@ def never() -> bool:
 
 
 class Evaluator:
-    """Scores `images` fakes from latents that depend on `seed` alone.
+    """Scores `images` fakes from latents that depend on `seed` alone, or from held-out sources, if there are as many.
 
     They are compared with the split `reference`. As many real images of the other split are scored in the same way:
-    what a perfect generator would get, which no FID of a finite set puts at zero. `scores` are built with the
-    reference's `Features` and fed with `features=` and `logits=`.
+    what a perfect generator would get, which no FID of a finite set puts at zero. Sources are scored in the place of
+    their translations as well. `scores` are built with the reference's `Features` and fed with `features=` and
+    `logits=`.
     """
 
     def __init__(
@@ -58,6 +62,10 @@ class Evaluator:
         if self.reference == "train":
             reference, comparison = comparison, reference
         self.class_pool = data.train_split.labels
+        self.translation = None
+        if data.held_out_sources is not None:
+            self.translation = Translation(data, self.extractor, self.images)
+            self.images = len(self.translation.sources)
         self.stamp = self._stamp(data, reference.images)
         real = self._real_features(reference.images, device)
         self.collection = MetricCollection({name: make(real) for name, make in self.score_factories.items()})
@@ -66,8 +74,13 @@ class Evaluator:
         compared = comparison.images[: self.images]
         self.real_count = len(compared)
         self.real_scores = self.score(self._real_features(compared, device))
-        if self.monitor not in self.real_scores:
-            raise ValueError(f"metrics.monitor={self.monitor} is not one of the scores: {', '.join(self.real_scores)}")
+        self.copied_scores = {}
+        if self.translation is not None:
+            copies, numbers = self.translation.copies(reference.images.shape[1]), self.numbers()
+            self.copied_scores = self.score(self.features((copies[some].to(device) for some in numbers), numbers))
+        scores = self.copied_scores or self.real_scores
+        if self.monitor not in scores:
+            raise ValueError(f"metrics.monitor={self.monitor} is not one of the scores: {', '.join(scores)}")
 
     def _stamp(self, data: InMemoryData, real: Tensor) -> dict[str, Any]:
         return {
@@ -79,6 +92,7 @@ class Evaluator:
             "image_size": real.shape[-1],
             "weights": self.sample_from,
             "seed": self.seed,
+            **({} if self.translation is None else {"sources": fingerprint(self.translation.sources)}),
             **self._settings(),
             "versions": {name: version(name) for name in ("ganforge", "torch", "torchmetrics")},
         }
@@ -102,19 +116,33 @@ class Evaluator:
         tensors = self.cache(f"real-{fingerprint(images, self.stamp['extractor'])}", compute)
         return Features(tensors["features"], tensors["logits"])
 
-    def features(self, blocks: Iterable[Tensor]) -> Features:
-        """What the extractor says of blocks of uint8 images, gathered in main memory."""
-        pairs = [self.extractor(block) for block in blocks]
-        return Features(*(torch.cat([part.cpu() for part in parts]) for parts in zip(*pairs, strict=True)))
+    def features(self, blocks: Iterable[Tensor], numbers: Iterable[Tensor] | None = None) -> Features:
+        """What the extractor says of blocks of uint8 images, gathered in main memory; translations have `numbers`."""
+        found = []
+        for block, some in zip(blocks, itertools.repeat(None) if numbers is None else numbers, strict=False):
+            of_block = Features(*self.extractor(block))
+            if self.translation is not None and some is not None and self.translation.names:
+                of_block = of_block._replace(agreement=self.translation.agreement(block, of_block.logits, some))
+            found.append([part.cpu() for part in of_block if part is not None])
+        return Features(*map(torch.cat, zip(*found, strict=True)))
 
-    def fakes(self, sampler: Sampler, rank: int = 0, ranks: int = 1) -> Iterable[Tensor]:
-        """This rank's share of the fakes in blocks, uint8; shares are equal, if need be by drawing a few twice."""
+    def numbers(self, rank: int = 0, ranks: int = 1) -> Sequence[Tensor]:
+        """Of this rank's share of the fakes, in blocks; shares are equal, if need be by drawing a few twice."""
+        return (torch.arange(-(-self.images // ranks) * ranks) % self.images)[rank::ranks].split(BLOCK)
+
+    def fakes(self, sampler: Sampler, numbers: Iterable[Tensor]) -> Iterable[Tensor]:
+        """The fakes of these numbers, uint8, in blocks; what a network itself draws depends on `seed` as well."""
+        torch.manual_seed(derived_seed("evaluation", self.seed))
+        inputs = self._drawn_inputs(sampler.latent) if self.translation is None else self.translation.inputs
+        for some in numbers:
+            yield to_uint8(sampler.images(inputs(some)))
+
+    def _drawn_inputs(self, latent: Latent | None) -> Callable[[Tensor], Inputs]:
+        assert latent is not None
         generator = derived_generator("evaluation", self.seed)
-        latents = sampler.latent.sample(self.images, generator=generator)
-        mine = (torch.arange(-(-self.images // ranks) * ranks) % self.images)[rank::ranks]
+        latents = latent.sample(self.images, generator=generator)
         labels = self._labels(generator)
-        for index in mine.split(BLOCK):
-            yield to_uint8(sampler.images(Inputs(latents[index], None if labels is None else labels[index])))
+        return lambda some: Inputs(latents[some], None if labels is None else labels[some])
 
     def _labels(self, generator: torch.Generator) -> Tensor | None:
         """Classes as frequent as in the training images, for generators that ask for them."""
@@ -127,9 +155,13 @@ class Evaluator:
         self.collection.reset()
         self.collection.update(features=fake.features, logits=fake.logits)
         scores = {f"{name}_{self.extractor.name}": value.item() for name, value in self.collection.compute().items()}
+        if self.translation is not None and fake.agreement is not None:
+            means = fake.agreement.double().mean(0).tolist()
+            scores |= dict(zip(self.translation.names, means, strict=True))
         return dict(sorted(scores.items(), key=lambda score: score[0] != self.monitor))
 
     def record(self, images_seen: int, scores: dict[str, float]) -> dict[str, Any]:
         """A line of `metrics.jsonl`."""
         real = {"images": self.real_count, "scores": self.real_scores}
-        return {"images_seen": images_seen, "scores": scores, "real": real, "stamp": self.stamp}
+        copied = {"copied": {"images": self.images, "scores": self.copied_scores}} if self.copied_scores else {}
+        return {"images_seen": images_seen, "scores": scores, "real": real, **copied, "stamp": self.stamp}

@@ -49,8 +49,10 @@ def stored_weights(folder: Path, moment: Moment, run: DictConfig) -> Weights:
 
 
 def drawing_network(run: DictConfig) -> str:
-    """The prefix of its weights: what draws is a generator, or a member of an autoencoder."""
+    """The prefix of its weights: what draws is a generator, or a member of a team."""
     player, member = ("generator.", "") if drawing_part(run.model) == "generator" else ("autoencoder.", "decoder.")
+    if "backward_generator" in run.model:
+        member = "b."
     return ("averaged." if run.metrics.sample_from == "ema" else player) + member
 
 
@@ -74,4 +76,4 @@ def sampler_with(weights: Weights, run: DictConfig, device: torch.device) -> Sam
         reason = str(error).splitlines()[-1].strip()
         raise ValueError(f"{weights.source} does not fit the configuration of the run: {reason}") from error
     network.requires_grad_(False).to(memory_format=torch.channels_last).to(device)
-    return Sampler(network, create(run.model.latent, "model.latent"))
+    return Sampler(network, create(run.model.latent, "model.latent") if "latent" in run.model else None)

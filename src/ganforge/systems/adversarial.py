@@ -1,12 +1,13 @@
 """Whose turn it is: the alternating optimisation that every adversarial game shares."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ganforge.interfaces import Batch, Drawn, Terms
+from ganforge.interfaces import Batch, Critic, Terms
 from ganforge.losses.game import Game
 from ganforge.systems.system import System, frozen
 
@@ -42,19 +43,19 @@ class AdversarialModule(System):
         self.game = game
         self.fakes = fakes
 
-    def draw(self, batch: Batch) -> Drawn:
-        """As many fakes as the batch has images."""
+    def draw(self, batch: Batch) -> Any:
+        """As many fakes as the batch has images, as the terms take them."""
         raise AssertionError("a subclass draws the fakes")
 
     @torch.no_grad()
-    def draw_constant(self, batch: Batch) -> Drawn:
+    def draw_constant(self, batch: Batch) -> Any:
         """The same for a turn that the generator takes no part in."""
         return self.draw(batch)
 
-    def discriminator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
+    def discriminator_terms(self, batch: Batch, drawn: Any) -> Terms:
         raise AssertionError("a subclass names the discriminator's terms")
 
-    def generator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
+    def generator_terms(self, batch: Batch, drawn: Any) -> Terms:
         raise AssertionError("a subclass names the generator's terms")
 
     @property
@@ -73,14 +74,28 @@ class AdversarialModule(System):
             self.discriminator_turn(last, map(self.draw_constant, self.parts(last)))
             self.generator_turn(last, map(self.draw, self.parts(last)))
 
-    def discriminator_turn(self, batch: Batch, drawn: Iterable[Drawn]) -> None:
+    def discriminator_turn(self, batch: Batch, drawn: Iterable[Any]) -> None:
         self.turn("discriminator", map(self.discriminator_terms, self.parts(batch), drawn))
         self.constrain()
         self.advance(batch)
 
-    def generator_turn(self, batch: Batch, drawn: Iterable[Drawn]) -> None:
+    def generator_turn(self, batch: Batch, drawn: Iterable[Any]) -> None:
         with frozen(self.discriminator):
             self.turn("generator", map(self.generator_terms, self.parts(batch), drawn))
+
+    def turns_before(self, batch: Batch) -> int:
+        """Discriminator turns that were complete before this one, of which `batch` is a part."""
+        images = len(batch.images) * self.settings.accumulate_grad_batches * self.trainer.world_size
+        return self.progress.images_seen // images
+
+    def uncompiled(self, critic: Critic) -> Critic:
+        """The same for penalties, which differentiate it twice."""
+
+        def eager(images: Tensor) -> Tensor:
+            with torch.compiler.set_stance("force_eager") if self.settings.compile else nullcontext():
+                return critic(images)
+
+        return eager
 
     def scheduled_keys(self, owner: str) -> set[str]:
         return {"weight"} if owner in self.game.penalties else super().scheduled_keys(owner)

@@ -1,9 +1,7 @@
 """Noise to image: the game of Goodfellow et al. 2014."""
 
-from contextlib import nullcontext
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from ganforge.interfaces import Augmentation, Batch, Critic, Drawn, Inputs, Terms
@@ -24,9 +22,13 @@ class GANModule(AdversarialModule):
         self.latent = latent
         self.augment = augment
 
+    def inputs(self, batch: Batch) -> Inputs:
+        """What the fakes of a turn start from."""
+        z = self.latent.sample(len(batch.images), self.device)
+        return Inputs(z.to(batch.images.dtype), batch.labels)
+
     def draw(self, batch: Batch) -> Drawn:
-        z = self.latent.sample(len(batch.images), self.device).to(batch.images.dtype)
-        inputs = Inputs(z, batch.labels)
+        inputs = self.inputs(batch)
         return Drawn(self.generator(*inputs), inputs)
 
     def judge(self, images: Tensor, batch: Batch) -> Tensor:
@@ -54,18 +56,8 @@ class GANModule(AdversarialModule):
         return self.game.generator_terms(lambda: self.judge(batch.images, batch), self.judge(drawn.images, batch))
 
     def critic(self, batch: Batch) -> Critic:
-        """The discriminator as a function of images only, for penalties, which differentiate it twice: uncompiled."""
-
-        def judge(images: Tensor) -> Tensor:
-            with torch.compiler.set_stance("force_eager") if self.settings.compile else nullcontext():
-                return self.judge(images, batch)
-
-        return judge
-
-    def turns_before(self, batch: Batch) -> int:
-        """Discriminator turns that were complete before this one, of which `batch` is a part."""
-        images = len(batch.images) * self.settings.accumulate_grad_batches * self.trainer.world_size
-        return self.progress.images_seen // images
+        """The discriminator as a function of images only, for penalties."""
+        return self.uncompiled(lambda images: self.judge(images, batch))
 
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
         return Sampler(self.averaged if weights == "ema" else self.generator, self.latent)

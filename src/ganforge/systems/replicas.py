@@ -1,5 +1,6 @@
 """Processes that train together: each has all players, and a share of the images of every turn."""
 
+import atexit
 from collections.abc import Iterable
 
 import torch
@@ -16,11 +17,22 @@ class Replicas(DDPStrategy):
     a turn.
     """
 
+    def setup_environment(self) -> None:
+        """The connections end before Python does: one that fails later, as its peer was killed, has a thread of Gloo's
+        release a tensor, which ends a process that has no interpreter any more with a message of C++."""
+        super().setup_environment()
+        atexit.register(disconnect)
+
     def configure_ddp(self) -> None:
         """Every process starts from the weights of the first."""
         assert self.model is not None
         for tensor in (*self.model.parameters(), *self.model.buffers()):
             torch.distributed.broadcast(tensor.data, 0)
+
+
+def disconnect() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -87,10 +87,14 @@ class System(LightningModule):
         """What draws from the averaged weights, or from those of the last turn."""
         raise AssertionError("a subclass has something to draw")
 
-    def pictures(self, images: Tensor) -> dict[str, Tensor]:
-        """What is to be seen beside samples: names, and images (rows, columns, C, H, W) in [-1, 1].
+    def samplers(self, weights: Literal["ema", "live"] = "ema") -> dict[str, Sampler]:
+        """All that draw, by the part of `model=` that each network is; the first is `sampler`."""
+        return {"generator": self.sampler(weights)}
 
-        `images` are held-out ones (B, C, H, W), as the data holds them.
+    def pictures(self, held_out: Batch) -> dict[str, Tensor]:
+        """What is to be seen beside samples, or in their place: names, and images (rows, columns, C, H, W) in [-1, 1].
+
+        `held_out` are some images of which none was trained with, on the device and in [-1, 1].
         """
         return {}
 

@@ -9,10 +9,9 @@ from ganforge.interfaces import Batch, Inputs, Terms
 from ganforge.losses.elbo import Elbo, Posterior, posterior
 from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
+from ganforge.systems.pictures import COLUMNS, in_rows
 from ganforge.systems.system import System
 
-PICTURED = 8
-"""Columns of the pictures, and latent dimensions that are varied."""
 FARTHEST = 3.0
 
 
@@ -76,23 +75,19 @@ class VAE(System):
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
         return Sampler((self.averaged if weights == "ema" else self.autoencoder).decoder, self.latent)
 
-    def pictures(self, images: Tensor) -> dict[str, Tensor]:
+    def pictures(self, held_out: Batch) -> dict[str, Tensor]:
         """Reconstructions: a row of images, below it what the decoder makes of their posterior means.
 
         Traverse: the posterior mean of the first image, in each row with one dimension varied from -3 to 3: those
         in which the posteriors diverge the most from the prior.
         """
-        some = Batch(images).on(self.device).to_unit_range(self.dtype).images  # type: ignore[arg-type]
-        columns = min(PICTURED, len(some))
-        some = some[: len(some) // columns * columns]
-        q = self.averaged.encode(some)
-        dimensions = q.divergence().mean(0).argsort(descending=True)[:PICTURED]
-        ways = q.mean[0].repeat(len(dimensions), PICTURED, 1)
+        q = self.averaged.encode(held_out.images)
+        dimensions = q.divergence().mean(0).argsort(descending=True)[:COLUMNS]
+        ways = q.mean[0].repeat(len(dimensions), COLUMNS, 1)
         for row, dimension in enumerate(dimensions):
-            ways[row, :, dimension] = torch.linspace(-FARTHEST, FARTHEST, PICTURED, device=self.device)
-        rows = torch.stack([some.unflatten(0, (-1, columns)), self.decoded(q.mean.unflatten(0, (-1, columns)))], 1)
-        return {"reconstructions": rows.flatten(0, 1), "traverse": self.decoded(ways)}
-
-    def decoded(self, latents: Tensor) -> Tensor:
-        """latents (rows, columns, D) -> images (rows, columns, C, H, W)."""
-        return self.sampler().images(Inputs(latents.flatten(0, 1))).unflatten(0, latents.shape[:2])
+            ways[row, :, dimension] = torch.linspace(-FARTHEST, FARTHEST, COLUMNS, device=self.device)
+        decode, latents = self.sampler().images, ways.flatten(0, 1)
+        return {
+            "reconstructions": in_rows(held_out.images, decode(Inputs(q.mean))),
+            "traverse": decode(Inputs(latents)).unflatten(0, ways.shape[:2]),
+        }

@@ -1,0 +1,45 @@
+"""What is asked of translations beside what is asked of all fakes: likeness to the truth, and keeping the class."""
+
+import torch
+from torch import Tensor
+
+from ganforge.data.module import InMemoryData
+from ganforge.interfaces import FeatureExtractor, Inputs, to_unit_range
+from ganforge.metrics.likeness import NAMES, likeness
+
+
+class Translation:
+    """The first `count` held-out sources, their true counterparts and their classes, where the data has them.
+
+    `names` are those of the scores, means over all translations: likeness, and `class_kept`, the share of translations
+    that the extractor takes for members of the class of their sources.
+    """
+
+    def __init__(self, data: InMemoryData, extractor: FeatureExtractor, count: int) -> None:
+        assert data.held_out_sources is not None
+        few = data.held_out_sources.at(slice(count))
+        self.sources, self.labels = few.images, few.labels
+        self.truth = data.held_out_split.images[:count] if "pairs" in data.gives else None
+        self.classes = self.labels if "labels" in extractor.needs else None
+        kept = () if self.classes is None else (f"class_kept_{extractor.name}",)
+        self.names = (*(() if self.truth is None else NAMES), *kept)
+
+    def inputs(self, numbers: Tensor) -> Inputs:
+        labels = None if self.labels is None else self.labels[numbers]
+        return Inputs(to_unit_range(self.sources[numbers], torch.float32), labels)
+
+    def agreement(self, fakes: Tensor, logits: Tensor, numbers: Tensor) -> Tensor:
+        """For each of the translations number `numbers` (B, C, H, W) uint8 what `names` are the means of."""
+        of_each = []
+        if self.truth is not None:
+            of_each.append(likeness(fakes, self.truth[numbers].to(fakes.device)))
+        if self.classes is not None:
+            kept = logits.argmax(1) == self.classes[numbers].to(logits.device)
+            of_each.append(kept[:, None].float())
+        return torch.cat(of_each, 1)
+
+    def copies(self, channels: int) -> Tensor:
+        """The sources in the place of their translations: gray as equal channels, colours as their mean."""
+        if channels == 1:
+            return self.sources.float().mean(1, keepdim=True).round().byte()
+        return self.sources.expand(-1, channels, -1, -1)
