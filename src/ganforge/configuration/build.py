@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor
 
 from ganforge.artifacts.checkpoints import AtomicCheckpointIO
 from ganforge.compat.lightning import MultiProcessingLauncher, leave_signals_alone
@@ -95,10 +96,13 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
         config.callbacks.pop("evaluation", None)
     refuse_untrusted_targets(config)
     refuse_other_games(config)
-    refuse_wrong_arguments(config.data, "data")
-    data = create(config.data, "data")
-    refuse_unmet_needs(config, data)
-    described = None not in (data.image_size, data.channels, data.num_classes if config.condition.labels else 0)
+    data = create_data(config)
+    described = None not in (
+        data.image_size,
+        data.channels,
+        data.num_classes if config.condition.labels else 0,
+        data.source_channels if data.gives & {"sources"} else 0,
+    )
     if not described:
         load(data, config)
     refuse_wrong_arguments(config)
@@ -120,8 +124,18 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
     system.hparams.update(OmegaConf.to_container(config))
-    system.hparams[TRAINING_IMAGES] = sample_fingerprint(data.train_split)
+    system.hparams[TRAINING_IMAGES] = sample_fingerprint(data.train_split, data.train_sources)
     return Experiment(config, data, system, trainer)
+
+
+def create_data(config: DictConfig) -> InMemoryData:
+    """What `config.data` describes, not loaded yet; all that is known of it beforehand is in `config` afterwards."""
+    refuse_wrong_arguments(config.get("view"), "view")
+    refuse_wrong_arguments(config.data, "data")
+    data: InMemoryData = create(config.data, "data")
+    refuse_unmet_needs(config, data)
+    describe(data, config)
+    return data
 
 
 def create(node: DictConfig, where: str, **more: Any) -> Any:
@@ -151,15 +165,26 @@ def load(data: InMemoryData, config: DictConfig) -> None:
     """Read the data; it describes itself once, in the configuration that networks read."""
     data.load_splits()
     refuse_few_held_out(config, data)
-    for fact in ("image_size", "channels", "num_classes"):
+    describe(data, config)
+
+
+def describe(data: InMemoryData, config: DictConfig) -> None:
+    for fact in ("image_size", "channels", "num_classes", "source_channels"):
         config.data[fact] = getattr(data, fact)
 
 
-def sample_fingerprint(split: Batch) -> str:
-    """Of as many images as make some megabytes, evenly from all, and of their labels: a start must not take longer."""
-    step = -(-split.images.nbytes // FINGERPRINT_BYTES)
+def sample_fingerprint(split: Batch, apart: Batch | None = None) -> str:
+    """Of as many images as make some megabytes, evenly from all, of their labels, and of as many sources.
+
+    A start must not take longer.
+    """
     labels = () if split.labels is None else (split.labels,)
-    return fingerprint(len(split.images), split.images[::step], *labels)
+    sources = [sources for sources in (split.sources, apart and apart.images) if sources is not None]
+    return fingerprint(len(split.images), sample(split.images), *labels, *map(sample, sources))
+
+
+def sample(images: Tensor) -> Tensor:
+    return images[:: -(-images.nbytes // FINGERPRINT_BYTES)]
 
 
 def build_trainer(config: DictConfig, rewrite_from: int | None) -> lightning.Trainer:

@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 import shutil
+from typing import Any
 
 import lightning
 import torch
@@ -28,6 +29,11 @@ LIMITS = (
 """Arguments of Lightning's Trainer that end a run, or keep it from ending."""
 OTHER_METRICS = {"images": "self_supervised, inception or none", "points": "mixture or none"}
 """Those that need nothing but what a kind of data gives."""
+WITH_SOURCES = {
+    "pairs": "Use view=edges, or data=pairs",
+    "sources": "Use view=edges, data=domains or data=two_sets",
+}
+"""What a system that translates may need, and what has it."""
 PLAYERS = (*AdversarialModule.players, *VAE.players)
 COMPILERS = ("g++", "clang++", "c++")
 
@@ -143,7 +149,17 @@ def refuse_other_games(config: DictConfig) -> None:
 
 def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     """Parts say what they `need` of the data, and the data says what it `gives`: more once it is loaded."""
-    needs = []
+    system: Any = get_object(config.system._target_) if "_target_" in config.get("system", ()) else None
+    translated = sorted(getattr(system, "needs", frozenset()) & set(WITH_SOURCES))
+    needs = [(f"the system {system.__name__}", frozenset({need}), WITH_SOURCES[need]) for need in translated]
+    if data.view is not None:
+        if not translated:
+            raise ValueError(
+                f"view={data.view.name} is for a model that translates, such as model=pix2pix: leave it out"
+            )
+        if data.own_sources:
+            raise ValueError(f"view={data.view.name} makes sources, and {data.name} has its own: leave it out")
+        needs.append((f"view={data.view.name}", data.view.needs, "Leave view= out"))
     if "condition" in config and config.condition.labels:
         needs.append(("condition=class", frozenset({"labels"}), "Leave condition= out"))
     if has_scores(config):

@@ -2,16 +2,17 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, Literal
 
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganforge.data.views import View
 from ganforge.interfaces import Batch
-from ganforge.randomness import derived_generator
+from ganforge.randomness import derived_generator, derived_seed
 
 MOST_ROUNDS = 8
 """In one training step."""
@@ -43,12 +44,50 @@ class ShuffledStream:
         return self._permutation
 
 
+class Showing:
+    """A split in the order and the form in which training shows it to one rank: a function of (seed, rank, place).
+
+    Images are drawn black or white (`binarize`), and half of them are mirrored (`flip`), each with its source; a
+    `crop` cuts a square of so many pixels out of both, at one place.
+    """
+
+    def __init__(
+        self,
+        split: Batch,
+        seed: int,
+        rank: int,
+        ranks: int,
+        flip: bool,
+        binarize: bool = False,
+        crop: int | None = None,
+    ) -> None:
+        self.split, self.seed, self.rank, self.ranks = split, seed, rank, ranks
+        self.flip, self.binarize, self.crop = flip, binarize, crop
+        self.stream = ShuffledStream(len(split.images), seed, split.images.device)
+
+    def at(self, place: int, turns: int, count: int) -> Batch:
+        """This rank's share of each of `turns` batches, which are `count` images together."""
+        everyone = self.stream.take(place, count).view(turns, self.ranks, -1)
+        batch = self.split.at(everyone[:, self.rank].flatten())
+        if self.crop is not None:
+            batch = cropped(batch, self.crop, self._generator("crop", place))
+        if self.binarize:
+            batch = binarized(batch, self._generator("binarize", place))
+        return mirrored(batch, self._generator("flip", place)) if self.flip else batch
+
+    def _generator(self, purpose: str, place: int) -> torch.Generator:
+        return derived_generator(purpose, self.seed, self.rank, place)
+
+
 class RoundLoader:
     """Endless steps for one rank from a given place in the stream; a step is a list of rounds.
 
     A round is one batch with the real images of all its turns: `turns` global batches of `batch_size` images, of each
     of which this rank gets an equal share. A step ends where the clock passes a multiple of one of `pauses`, at which
     a callback is due, and after `MOST_ROUNDS`: a framework around the training step then costs little.
+
+    Sources are the counterparts of the images, in `split` or by `view`. With `unpaired` they are its images, or the
+    view of these, in an order of their own.
     """
 
     def __init__(
@@ -63,12 +102,17 @@ class RoundLoader:
         flip: bool,
         pauses: Sequence[int] = (),
         binarize: bool = False,
+        crop: int | None = None,
+        view: View | None = None,
+        unpaired: Batch | None = None,
     ) -> None:
-        self.split, self.turns, self.images_per_round = split, turns, turns * batch_size
-        self.start, self.seed, self.flip = start, seed, flip
-        self.rank, self.ranks = rank, ranks
-        self.pauses, self.binarize = pauses, binarize
-        self.stream = ShuffledStream(len(split.images), seed, split.images.device)
+        self.turns, self.images_per_round = turns, turns * batch_size
+        self.start, self.pauses, self.view = start, pauses, view
+        self.shown = Showing(split, seed, rank, ranks, flip, binarize, crop)
+        self.unpaired = None
+        if unpaired is not None:
+            own, drawn = derived_seed("sources", seed), binarize and view is not None
+            self.unpaired = Showing(unpaired, own, rank, ranks, flip, drawn, crop)
 
     def __iter__(self) -> Iterator[list[Batch]]:
         place = self.start
@@ -81,20 +125,36 @@ class RoundLoader:
             yield step
 
     def _round(self, place: int) -> Batch:
-        everyone = self.stream.take(place, self.images_per_round).view(self.turns, self.ranks, -1)
-        index = everyone[:, self.rank].flatten()
-        batch = self.split.at(index)
-        if self.binarize:
-            batch = binarized(batch, derived_generator("binarize", self.seed, self.rank, place))
-        return self._flipped(batch, derived_generator("flip", self.seed, self.rank, place)) if self.flip else batch
+        batch = self.shown.at(place, self.turns, self.images_per_round)
+        if self.unpaired is not None:
+            other = self.unpaired.at(place, self.turns, self.images_per_round).images
+            return batch._replace(sources=other if self.view is None else self.view(other))
+        return batch if self.view is None else batch._replace(sources=self.view(batch.images))
 
-    def _flipped(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Half of the images mirrored."""
-        images = batch.images
-        mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-        return batch._replace(
-            images=torch.where(mirrored.to(images.device, non_blocking=True), images.flip(-1), images)
-        )
+
+def mirrored(batch: Batch, generator: torch.Generator) -> Batch:
+    """Half of the images mirrored, each with its source."""
+    chosen = torch.rand(len(batch.images), 1, 1, 1, generator=generator) < 0.5
+    chosen = chosen.to(batch.images.device, non_blocking=True)
+    return alike(batch, lambda images: torch.where(chosen, images.flip(-1), images))
+
+
+def cropped(batch: Batch, size: int, generator: torch.Generator) -> Batch:
+    """A square of `size` x `size` pixels out of each image, anywhere, and the same out of its source."""
+    room = batch.images.shape[-1] - size
+    corners = torch.randint(room + 1, (len(batch.images), 2), generator=generator).tolist()
+
+    def cut(images: Tensor) -> Tensor:
+        squares = zip(images, corners, strict=True)
+        return torch.stack([image[:, top : top + size, left : left + size] for image, (top, left) in squares])
+
+    return alike(batch, cut)
+
+
+def alike(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """The same done to the images and to their sources."""
+    sources = None if batch.sources is None else change(batch.sources)
+    return batch._replace(images=change(batch.images), sources=sources)
 
 
 def binarized(batch: Batch, generator: torch.Generator) -> Batch:
@@ -120,13 +180,18 @@ def resized(images: Tensor, size: int) -> Tensor:
 class InMemoryData(LightningDataModule):
     """Training and held-out splits as uint8 tensors (N, C, H, W), batched by index and normalised on the device.
 
-    `image_size`, `channels` and `num_classes` describe the images as the networks see them; None is filled in by
+    `image_size`, `channels`, `num_classes` and `source_channels` describe what the networks see; None is filled in by
     `load_splits`. `batch_size` is the images in one turn over all ranks. The order of training images depends on
     the run's seed; what is held out never does, so that scores compare across seeds.
 
     With `binarize` pixels are drawn black or white, white as often as they are bright: "static" once for each image
     (Salakhutdinov and Murray 2008), "dynamic" whenever a training image is shown (Burda et al. 2016, section 5). Images
     that are held out are drawn once.
+
+    What a translation starts from is stored beside the images (`own_sources`), or is a `view` of them: made once of
+    those that are held out, and of training images whenever they are shown. `held_out_sources` are those pictures
+    with their labels, in the order of the held-out images where each has its own; `train_sources` only where they are
+    stored apart.
     """
 
     name: str
@@ -135,6 +200,8 @@ class InMemoryData(LightningDataModule):
     kind: Literal["images", "points"] = "images"
     why_unlabelled = ""
     """Why there are no labels, where there nearly were: the end of a message that says so."""
+    own_sources: ClassVar[frozenset[str]] = frozenset()
+    """What is given without a view: "sources", and "pairs" where each image has its own."""
 
     def __init__(
         self,
@@ -145,6 +212,8 @@ class InMemoryData(LightningDataModule):
         seed: int,
         flip: bool,
         binarize: Literal["static", "dynamic"] | None = None,
+        view: View | None = None,
+        source_channels: int | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -153,18 +222,29 @@ class InMemoryData(LightningDataModule):
             raise ValueError(f"data.image_size must be at least 1, got {image_size}")
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
         self.batch_size, self.seed, self.flip, self.binarize = batch_size, seed, flip, binarize
+        self.view, self.source_channels = view, source_channels
+        if view is not None and image_size is not None:
+            view.refuse_size(image_size)
+        if view is not None and channels is not None and source_channels is None:
+            self.source_channels = view.channels(channels)
         self.train_split: Batch
         self.held_out_split: Batch
+        self.train_sources: Batch | None = None
+        self.held_out_sources: Batch | None = None
 
     @property
     def gives(self) -> frozenset[str]:
         """What parts of a run may need of the data; labels also while it is not known whether there are any."""
         unlabelled = self.num_classes is None and hasattr(self, "train_split")
-        return frozenset({self.kind} if unlabelled else {self.kind, "labels"})
+        sources = self.own_sources if self.view is None else {"sources", "pairs"}
+        return frozenset({self.kind} if unlabelled else {self.kind, "labels"}) | sources
 
     @abstractmethod
     def load(self) -> tuple[Batch, Batch]:
-        """The training and the held-out images; ValueError says which file is missing or broken."""
+        """The training and the held-out images; ValueError says which file is missing or broken.
+
+        Sources that are stored apart become `train_sources` and `held_out_sources`.
+        """
 
     def load_splits(self) -> None:
         """Read the data once, before any network is built, and refuse batches that it cannot fill."""
@@ -178,9 +258,15 @@ class InMemoryData(LightningDataModule):
         labels = self.train_split.labels
         if self.binarize is not None:
             self._binarize()
+        if self.view is not None:
+            self._look_from(self.view)
         self._describe("channels", images.shape[1])
-        self._describe("image_size", images.shape[-1])
+        self._describe("image_size", self.held_out_split.images.shape[-1])
         self._describe("num_classes", None if labels is None else int(labels.max()) + 1)
+        if self.held_out_split.sources is not None:
+            self.held_out_sources = Batch(self.held_out_split.sources, self.held_out_split.labels)
+        sources = self.held_out_sources
+        self._describe("source_channels", None if sources is None else sources.images.shape[1])
 
     def _binarize(self) -> None:
         """What is drawn once depends on nothing but the images."""
@@ -189,6 +275,14 @@ class InMemoryData(LightningDataModule):
         self.held_out_split = binarized(self.held_out_split, derived_generator("binarize held out"))
         if self.binarize == "static":
             self.train_split = binarized(self.train_split, derived_generator("binarize"))
+
+    def _look_from(self, view: View) -> None:
+        images = self.held_out_split.images
+        view.channels(images.shape[1])
+        view.refuse_size(images.shape[-1])
+        self.held_out_split = self.held_out_split._replace(
+            sources=torch.cat([view(block) for block in images.split(1000)])
+        )
 
     def _describe(self, fact: str, actual: int | None) -> None:
         """Fill in what the configuration left open, and refuse what it says wrongly."""
@@ -203,8 +297,8 @@ class InMemoryData(LightningDataModule):
         trainer: Any = self.trainer
         system = trainer.lightning_module
         return RoundLoader(
-            resident(self.train_split, system.device),
-            self.batch_size,
+            **self._shown(system.needs, system.device),
+            batch_size=self.batch_size,
             turns=system.batches_per_round,
             start=system.progress.images_seen,
             seed=self.seed,
@@ -215,10 +309,26 @@ class InMemoryData(LightningDataModule):
             binarize=self.binarize == "dynamic",
         )
 
+    def _shown(self, needs: frozenset[str], device: torch.device) -> dict[str, Any]:
+        """The images, and as much of the sources as a system needs: pairs; others in an order of their own; none."""
+        if "pairs" in needs:
+            return {"split": resident(self.train_split, device), "view": self.view}
+        split = resident(self.train_split._replace(sources=None), device)
+        if "sources" not in needs:
+            return {"split": split}
+        if self.view is not None:
+            return {"split": split, "view": self.view, "unpaired": Batch(split.images)}
+        apart = self.train_sources
+        if apart is None:
+            assert self.train_split.sources is not None
+            apart = Batch(self.train_split.sources)
+        return {"split": split, "unpaired": resident(Batch(apart.images), device)}
+
 
 def resident(split: Batch, device: torch.device) -> Batch:
     """The images on a CUDA device if they leave at least half of its free memory, so that no batch has to travel."""
-    if device.type != "cuda" or split.images.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+    size = sum(images.nbytes for images in (split.images, split.sources) if images is not None)
+    if device.type != "cuda" or size > torch.cuda.mem_get_info(device)[0] // 2:
         return split
     return split.on(device)
 

@@ -24,7 +24,7 @@ from ganforge.artifacts.evaluations import (
 from ganforge.artifacts.images import is_points
 from ganforge.artifacts.records import append_line, printable
 from ganforge.configuration.arguments import fits, parameters, refuse_wrong_arguments, spelled
-from ganforge.configuration.build import create, load
+from ganforge.configuration.build import create, create_data, load
 from ganforge.configuration.needs import has_scores, refuse_unmet_needs
 from ganforge.configuration.trust import refuse_untrusted_targets
 from ganforge.data.module import InMemoryData
@@ -214,7 +214,7 @@ def chosen_conditions(config: DictConfig) -> DictConfig:
         raise ValueError("say which scores: metrics=<as in training>, such as metrics=inception")
     if not has_scores(config):
         raise ValueError(NOTHING)
-    conditions = OmegaConf.masked_copy(config, ["seed", "data", "metrics", "paths"])
+    conditions = OmegaConf.masked_copy(config, ["seed", "view", "data", "metrics", "paths"])
     OmegaConf.set_struct(conditions, False)
     conditions.seed = 0
     refuse_untrusted_targets(conditions)
@@ -235,9 +235,7 @@ def stated(values: Mapping[Any, Any]) -> dict[Any, Any]:
 def loaded_data(run: DictConfig) -> InMemoryData:
     """The run's data; all of its configuration is checked before any of it is used."""
     refuse_untrusted_targets(run)
-    refuse_wrong_arguments(run.data, "data")
-    data = create(run.data, "data")
-    refuse_unmet_needs(run, data)
+    data = create_data(run)
     load(data, run)
     refuse_unmet_needs(run, data)
     refuse_wrong_arguments(run)

@@ -45,6 +45,8 @@ class System(LightningModule):
     """What `loss=` must make."""
     goes_with: ClassVar[str]
     """Choices of `model=` and `loss=` for this system, in words."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """What it needs of the data's `gives`."""
     refused_precisions: ClassVar[dict[str, str]] = {}
     """Those of `trainer.precision` that make no sense, and what to do instead."""
 
