@@ -99,9 +99,10 @@ def test_refusals(options: dict[str, Any], message: str) -> None:
 
 def test_a_sampler_for_each_direction() -> None:
     system = translator()
-    assert system.samplers()["generator"].network is system.averaged["b"]
-    assert system.samplers("live")["backward_generator"].network is system.generator["a"]
+    assert system.sampler().network is system.averaged["b"]
     assert system.sampler("live").network is system.generator["b"]
+    assert system.sampler_of("a", "live").network is system.generator["a"]
+    assert system.finished() == {"generator": system.averaged["b"], "backward_generator": system.averaged["a"]}
 
 
 def test_pictures_go_there_and_back() -> None:

@@ -105,16 +105,19 @@ class CycleGAN(AdversarialModule):
         return terms
 
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
-        return self.samplers(weights)["generator"]
+        return self.sampler_of("b", weights)
 
-    def samplers(self, weights: Literal["ema", "live"] = "ema") -> dict[str, Sampler]:
+    def sampler_of(self, domain: str, weights: Literal["ema", "live"] = "ema") -> Sampler:
+        """What makes images of a domain from those of the other one."""
         team: Any = self.averaged if weights == "ema" else self.generator
-        return {"generator": Sampler(team["b"]), "backward_generator": Sampler(team["a"])}
+        return Sampler(team[domain])
+
+    def finished(self) -> dict[str, nn.Module]:
+        return {"generator": self.sampler().network, "backward_generator": self.sampler_of("a").network}
 
     def pictures(self, held_out: Batch) -> dict[str, Tensor]:
         """Rows of held-out images of a domain, of their translations, and of what comes back; from a and from b."""
-        real, make = domains(held_out), self.samplers()
-        there, back = (make[name].images for name in ("generator", "backward_generator"))
+        real, there, back = domains(held_out), self.sampler_of("b").images, self.sampler_of("a").images
         in_b, in_a = there(Inputs(real["a"])), back(Inputs(real["b"]))
         return {
             "samples": in_rows(real["a"], in_b, back(Inputs(in_b))),
