@@ -32,7 +32,7 @@ class CycleGAN(AdversarialModule):
     """
 
     needs: ClassVar = frozenset({"sources"})
-    goes_with: ClassVar = "model=cyclegan"
+    goes_with: ClassVar = "model=cyclegan, and any loss but elbo"
     generator: Team
     discriminator: Team
 
