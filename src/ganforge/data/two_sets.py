@@ -1,0 +1,54 @@
+"""Two data sets as the two kinds of images between which to translate."""
+
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from ganforge.data.module import InMemoryData
+from ganforge.interfaces import Batch
+
+
+class TwoSets(InMemoryData):
+    """Images of `target` made of those of `source`: both labelled as they are, gray repeated where the other has colours.
+
+    The order of the images, their mirroring and the batches are this one's, whatever the two sets say of their own.
+    """
+
+    own_sources: ClassVar = frozenset({"sources"})
+
+    def __init__(self, source: InMemoryData, target: InMemoryData, **described: Any) -> None:
+        super().__init__(**described)
+        for role, data in (("source", source), ("target", target)):
+            if data.kind != "images" or data.own_sources:
+                raise ValueError(f"data.{role} must be plain images, and {data.name} is none of them")
+            for key, stated in (
+                ("flip", data.flip),
+                ("binarize", data.binarize),
+                ("view", data.view),
+                ("jitter", data.jitter),
+            ):
+                if stated:
+                    raise ValueError(f"data.{role}.{key}={stated} has no place here: leave it out")
+        self.source, self.target = source, target
+        self.name = f"{source.name}_to_{target.name}"
+        self.num_classes = self.num_classes or target.num_classes
+        if source.channels is not None and target.channels is not None:
+            widest = max(source.channels, target.channels)
+            self.channels, self.source_channels = self.channels or widest, self.source_channels or widest
+
+    def load(self) -> tuple[Batch, Batch]:
+        for data in (self.source, self.target):
+            data.load_splits()
+        channels = max(data.held_out_split.images.shape[1] for data in (self.source, self.target))
+        self.train_sources, self.held_out_sources, train, held_out = (
+            split._replace(images=repeated(split.images, channels))
+            for data in (self.source, self.target)
+            for split in (data.train_split, data.held_out_split)
+        )
+        self.split_name = self.target.split_name
+        return train, held_out
+
+
+def repeated(images: Tensor, channels: int) -> Tensor:
+    """Gray (N, 1, H, W) as a view with so many equal channels."""
+    return images.expand(-1, channels, -1, -1)
