@@ -41,6 +41,7 @@ class Pairs(PictureData):
         self.sources = None if sources is None else Path(sources)
         self.direction = direction
         self.in_archive = self.path.suffix == ".npz"
+        self.name = self.path.stem if self.in_archive else self.path.name
         if self.in_archive and sources is not None:
             raise ValueError(f"data.sources={sources}: the sources of {self.path} are in it, so leave it out")
         if not self.in_archive and None in (self.image_size, channels, source_channels):
@@ -87,9 +88,9 @@ class Pairs(PictureData):
         cut = first_held_out(len(b), self.held_out)
         size = self.image_size or (b.shape[1] if b.shape[1] == b.shape[2] else None)
         splits = []
-        for places, margin in ((order[:cut], self.jitter), (order[cut:], 0)):
+        for places, margin in ((order[:cut].numpy(), self.jitter), (order[cut:].numpy(), 0)):
             some_a, some_b = (as_tensor(one[places], size and size + margin, self.path) for one in (a, b))
-            chosen = None if labels is None else torch.from_numpy(labels.astype(np.int64))[places]
+            chosen = None if labels is None else torch.from_numpy(labels[places].astype(np.int64))
             splits.append(self._batch(some_a, some_b, chosen))
         return splits[0], splits[1]
 

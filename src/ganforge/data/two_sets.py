@@ -9,9 +9,9 @@ from ganforge.interfaces import Batch
 
 
 class TwoSets(InMemoryData):
-    """Images of `target` made of those of `source`: both labelled as they are, gray repeated where the other has colours.
+    """Images of `target` made of those of `source`, each with its own labels; gray is repeated beside colours.
 
-    The order of the images, their mirroring and the batches are this one's, whatever the two sets say of their own.
+    The two sets have no options of their own for how they are shown.
     """
 
     own_sources: ClassVar = frozenset({"sources"})
@@ -20,7 +20,7 @@ class TwoSets(InMemoryData):
         super().__init__(**described)
         for role, data in (("source", source), ("target", target)):
             if data.kind != "images" or data.own_sources:
-                raise ValueError(f"data.{role} must be plain images, and {data.name} is none of them")
+                raise ValueError(f"data.{role} must be a set of images, and {data.name} is none")
             for key, stated in (
                 ("flip", data.flip),
                 ("binarize", data.binarize),
