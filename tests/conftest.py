@@ -24,12 +24,15 @@ TINY = {
     "dcgan": ["model=dcgan", "model.generator.width=2"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],
     "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
-}
+    "pix2pix": ["model=pix2pix", "view=edges", "model.generator.width=2", "model.discriminator.receptive_field=16"],
+    "cyclegan": [
+        "model=cyclegan", "view=edges", "model.generator.width=2", "model.generator.blocks=1",
+        "model.discriminator.receptive_field=16",
+    ],
+}  # fmt: skip
 """Overrides for the smallest version of each model."""
 LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))
 ADVERSARIAL = [loss for loss in LOSSES if loss != "elbo"]
-GAMES = [(model, loss) for model in TINY for loss in (["elbo"] if model.startswith("vae") else ADVERSARIAL)]
-"""Every model with every loss that its system plays."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,18 +51,22 @@ def no_signal_received() -> None:
     signals.received.clear()
 
 
-@pytest.fixture
-def composed(tmp_path: Path) -> Callable[..., DictConfig]:
-    """`composed("loss=wgan", ...)`: the training configuration, its run folder and cache in a temporary folder."""
+def composed_below(folder: Path) -> Callable[..., DictConfig]:
+    """`composed("loss=wgan", ...)`: the training configuration, its run folder and cache below `folder`."""
 
     def compose_train(*overrides: str) -> DictConfig:
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             config = compose("train", list(overrides))
-        config.paths.run = str(tmp_path / "run")
-        config.paths.outputs = str(tmp_path)
+        config.paths.run = str(folder / "run")
+        config.paths.outputs = str(folder)
         return config
 
     return compose_train
+
+
+@pytest.fixture
+def composed(tmp_path: Path) -> Callable[..., DictConfig]:
+    return composed_below(tmp_path)
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ class PretrainedGenerator(Sampler):
     `config` is the configuration that it was trained with, `facts` what is known of it (`images_seen`, `scores`).
     """
 
+    latent: Latent
+
     def __init__(self, network: nn.Module, latent: Latent, config: dict[str, Any], facts: dict[str, Any]) -> None:
         super().__init__(network.requires_grad_(False).to(memory_format=torch.channels_last), latent)
         self.config, self.facts = config, facts

@@ -17,6 +17,20 @@ def test_mean_zero_and_variance_one_over_its_own_axes_then_a_learned_scale_and_s
     assert sorted(parameter.shape for parameter in layer.parameters()) == [(6,), (6,)]
 
 
+def test_unscaled_instance_is_instance_without_scale_shift_and_memory() -> None:
+    layer, instance = normalization2d("unscaled_instance", 6), normalization2d("instance", 6)
+    assert layer.state_dict() == {}
+    x = 3 * torch.randn(4, 6, 5, 5) + 2
+    assert torch.equal(layer(x), instance(x))
+    assert torch.equal(layer.eval()(x), instance(x))
+
+
+@pytest.mark.parametrize("kind", ["instance", "unscaled_instance"])
+def test_a_single_pixel_has_no_variance(kind: str) -> None:
+    with pytest.raises(ValueError, match="more than 1 spatial element"):
+        normalization2d(kind, 6)(torch.randn(4, 6, 1, 1))
+
+
 def test_none_is_nothing() -> None:
     layer, x = normalization2d("none", 6), torch.randn(4, 6, 5, 5)
     assert layer(x) is x

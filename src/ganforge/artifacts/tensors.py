@@ -52,12 +52,13 @@ FACTS = ("_target_", "image_size", "channels", "num_classes", "source_channels")
 def portable(config: dict[str, Any], network: str = "generator") -> dict[str, Any]:
     """That part of a run's configuration which goes with the weights: how they came about, and no place on a disk.
 
-    What draws is called `generator` there, also where it is the decoder of an autoencoder, or of the other direction.
+    What makes images is called `generator` there, also where it is a decoder, or works in the other direction.
     """
     model = config["model"]
-    drawing = drawing_part(model) if network == "generator" else network
+    part = drawing_part(model) if network == "generator" else network
+    name = "encoder" if network == "encoder" else "generator"
     return {
-        "model": {"generator": model[drawing], "latent": model.get("latent")},
+        "model": {name: model[part], "latent": model.get("latent")},
         "data": {fact: config["data"][fact] for fact in FACTS if fact in config["data"]},
         **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
     }

@@ -21,8 +21,8 @@ from ganforge.systems.system import System
 class Checkpoints(Periodic):
     """`last.ckpt` and the one before it, `previous.ckpt`; where `monitor` improves also `best.ckpt`. Also after scores.
 
-    `generator.safetensors` is the averaged generator at the best score, or the last one where nothing is monitored; one
-    of the other direction is beside it.
+    `generator.safetensors` is the averaged generator at the best score, or the last one where nothing is monitored;
+    what else the system leaves, such as the generator of the other direction, or an encoder, is beside it.
     A run that is stopped by a signal is saved first.
     """
 
@@ -85,9 +85,9 @@ class Checkpoints(Periodic):
         if self.monitor is not None:
             link(self.folder / "last.ckpt", self.folder / "best.ckpt")
         facts = {"images_seen": module.progress.images_seen, "scores": module.progress.scores}
-        for name, sampler in module.samplers().items():
+        for name, network in module.finished().items():
             config = portable(dict(module.hparams), name)
-            save_generator(self.run_folder / f"{name}.safetensors", sampler.network, config, facts)
+            save_generator(self.run_folder / f"{name}.safetensors", network, config, facts)
 
     def _improved(self, module: System) -> bool:
         """Whether this moment is to be kept; without a score the latest always is."""

@@ -110,8 +110,8 @@ class Evaluator:
         """Computed once for these images and this extractor, then read from the cache."""
 
         def compute() -> dict[str, Tensor]:
-            features, logits = self.features(block.to(device) for block in images.split(BLOCK))
-            return {"features": features, "logits": logits}
+            real = self.features(block.to(device) for block in images.split(BLOCK))
+            return {"features": real.features, "logits": real.logits}
 
         tensors = self.cache(f"real-{fingerprint(images, self.stamp['extractor'])}", compute)
         return Features(tensors["features"], tensors["logits"])

@@ -1,9 +1,7 @@
-"""Image to image without pairs (Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
-Networks")."""
+"""Image to image, without pairs (Zhu et al. 2017, arXiv:1703.10593)."""
 
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
@@ -34,7 +32,7 @@ class CycleGAN(AdversarialModule):
     """
 
     needs: ClassVar = frozenset({"sources"})
-    goes_with: ClassVar = "model=cyclegan"
+    goes_with: ClassVar = "model=cyclegan, and any loss but elbo"
     generator: Team
     discriminator: Team
 
@@ -81,7 +79,8 @@ class CycleGAN(AdversarialModule):
         return {domain: self.generator[domain](real[OTHER[domain]]) for domain in real}
 
     def generator_terms(self, batch: Batch, drawn: dict[str, Tensor]) -> Terms:
-        real, terms = domains(batch), {}
+        real = domains(batch)
+        terms: Terms = {}
         for domain, fake in drawn.items():
             critic, start = self.discriminator[domain], OTHER[domain]
             adversarial = self.game.generator_terms(lambda: critic(real[domain]), critic(fake))  # noqa: B023
@@ -93,7 +92,8 @@ class CycleGAN(AdversarialModule):
         return terms
 
     def discriminator_terms(self, batch: Batch, drawn: dict[str, Tensor]) -> Terms:
-        turn, terms = self.turns_before(batch), {}
+        turn = self.turns_before(batch)
+        terms: Terms = {}
         for domain, real in domains(batch).items():
             critic, fake = self.discriminator[domain], self.pools[domain](drawn[domain].detach())
             on_real, on_fake = critic(real), critic(fake)
@@ -105,16 +105,19 @@ class CycleGAN(AdversarialModule):
         return terms
 
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
-        return self.samplers(weights)["generator"]
+        return self.sampler_of("b", weights)
 
-    def samplers(self, weights: Literal["ema", "live"] = "ema") -> dict[str, Sampler]:
+    def sampler_of(self, domain: str, weights: Literal["ema", "live"] = "ema") -> Sampler:
+        """What makes images of a domain from those of the other one."""
         team: Any = self.averaged if weights == "ema" else self.generator
-        return {"generator": Sampler(team["b"]), "backward_generator": Sampler(team["a"])}
+        return Sampler(team[domain])
+
+    def finished(self) -> dict[str, nn.Module]:
+        return {"generator": self.sampler().network, "backward_generator": self.sampler_of("a").network}
 
     def pictures(self, held_out: Batch) -> dict[str, Tensor]:
         """Rows of held-out images of a domain, of their translations, and of what comes back; from a and from b."""
-        real, make = domains(held_out), self.samplers()
-        there, back = (make[name].images for name in ("generator", "backward_generator"))
+        real, there, back = domains(held_out), self.sampler_of("b").images, self.sampler_of("a").images
         in_b, in_a = there(Inputs(real["a"])), back(Inputs(real["b"]))
         return {
             "samples": in_rows(real["a"], in_b, back(Inputs(in_b))),

@@ -1,4 +1,4 @@
-"""Image to image, from pairs (Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks")."""
+"""Image to image, from pairs (Isola et al. 2017, arXiv:1611.07004)."""
 
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ class Pix2Pix(GANModule):
     """
 
     needs: ClassVar = frozenset({"pairs"})
-    goes_with: ClassVar = "model=pix2pix"
+    goes_with: ClassVar = "model=pix2pix, and any loss but elbo"
 
     def __init__(self, l1: float, **adversarial: Any) -> None:
         super().__init__(latent=None, **adversarial)  # type: ignore[arg-type]  # sources stand in its place

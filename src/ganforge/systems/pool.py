@@ -20,7 +20,7 @@ class ImagePool(nn.Module):
         if capacity < 0:
             raise ValueError(f"the pool cannot hold {capacity} images")
         self.register_buffer("images", torch.zeros(capacity, *image_shape))
-        self.register_buffer("held", torch.tensor(0))
+        self.register_buffer("held", torch.zeros(1, dtype=torch.long))
 
     @torch.no_grad()
     def forward(self, fakes: Tensor) -> Tensor:
@@ -30,11 +30,12 @@ class ImagePool(nn.Module):
 
     def exchanged(self, fake: Tensor) -> Tensor:
         """Without a look at `held`, for which a GPU would be waited for."""
-        capacity = len(self.images)
+        capacity, device = len(self.images), fake.device
         is_full = self.held >= capacity
-        place = torch.where(is_full, torch.randint(capacity, (), device=fake.device), self.held)
-        comes_back = ~is_full | (torch.rand((), device=fake.device) < 0.5)
-        stored = self.images[place].to(fake.dtype)
-        self.images[place] = torch.where(is_full & comes_back, self.images[place], fake.to(self.images.dtype))
+        place = torch.where(is_full, torch.randint(capacity, (1,), device=device), self.held)
+        comes_back = ~is_full | (torch.rand(1, device=device) < 0.5)
+        stored = self.images.index_select(0, place)[0]
+        kept = torch.where(is_full & comes_back, stored, fake.to(stored.dtype))
+        self.images.index_copy_(0, place, kept[None])
         self.held += ~is_full
-        return torch.where(comes_back, fake, stored)
+        return torch.where(comes_back, fake, stored.to(fake.dtype))

@@ -87,9 +87,9 @@ class System(LightningModule):
         """What draws from the averaged weights, or from those of the last turn."""
         raise AssertionError("a subclass has something to draw")
 
-    def samplers(self, weights: Literal["ema", "live"] = "ema") -> dict[str, Sampler]:
-        """All that draw, by the part of `model=` that each network is; the first is `sampler`."""
-        return {"generator": self.sampler(weights)}
+    def finished(self) -> dict[str, nn.Module]:
+        """The averaged networks that a run leaves, by the names of their files; the generator is what draws."""
+        return {"generator": self.sampler().network}
 
     def pictures(self, held_out: Batch) -> dict[str, Tensor]:
         """What is to be seen beside samples, or in their place: names, and images (rows, columns, C, H, W) in [-1, 1].

@@ -75,6 +75,9 @@ class VAE(System):
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
         return Sampler((self.averaged if weights == "ema" else self.autoencoder).decoder, self.latent)
 
+    def finished(self) -> dict[str, nn.Module]:
+        return super().finished() | {"encoder": self.averaged.encoder}
+
     def pictures(self, held_out: Batch) -> dict[str, Tensor]:
         """Reconstructions: a row of images, below it what the decoder makes of their posterior means.
 

@@ -1,0 +1,168 @@
+"""Translation networks against the published ones: how many numbers they learn, and what they compute."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from ganforge.networks import patchgan, resnet, unet
+
+
+def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> nn.Module:
+    return patchgan.Discriminator(256, inputs, receptive_field=receptive_field, normalization=normalization)
+
+
+@pytest.mark.parametrize(
+    ("build", "parameters"),
+    [
+        (lambda: unet.Generator(3, 3, 256), 54_413_955),
+        (lambda: unet.Generator(3, 3, 128), 41_828_995),
+        (lambda: unet.Generator(1, 3, 32), 16_657_027),
+        (lambda: unet.Generator(1, 3, 32, width=32), 4_166_979),
+        (lambda: patches(6, 1), 9_024),
+        (lambda: patches(6, 16), 139_585),
+        (lambda: patches(6, 34), 666_433),
+        (lambda: patches(6, 70), 2_768_705),
+        (lambda: patches(3, 16, "unscaled_instance"), 136_385),
+        (lambda: patches(3, 34, "unscaled_instance"), 662_977),
+        (lambda: patches(3, 70, "unscaled_instance"), 2_764_737),
+        (lambda: resnet.Generator(3, 3), 11_378_179),
+        (lambda: resnet.Generator(3, 3, blocks=6), 7_837_699),
+        (lambda: resnet.Generator(1, 3, width=32, blocks=6), 1_961_923),
+    ],
+)
+def test_parameters_are_as_many_as_published(build: Callable[[], nn.Module], parameters: int) -> None:
+    with torch.device("meta"):
+        network = build()
+    assert sum(weight.numel() for weight in network.parameters()) == parameters
+
+
+def sines(shape: tuple[int, ...], first: int = 1) -> torch.Tensor:
+    """sin(n^2) for n = first, first + 1, ..."""
+    return torch.arange(first, first + math.prod(shape), dtype=torch.float64).square().sin().view(shape)
+
+
+def fill(network: nn.Module) -> None:
+    """Parameters in the order of the layers, numbered through: kernels of He's deviation, scales about 1."""
+    first = 1
+    for name, weight in network.named_parameters():
+        numbers = sines(weight.shape, first)
+        first += weight.numel()
+        if weight.ndim == 4:
+            numbers = numbers * math.sqrt(2 / math.prod(weight.shape[1:]))
+        else:
+            numbers = numbers / 10 + name.endswith("weight")
+        weight.data.copy_(numbers)
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "training", "evaluating"),
+    [
+        pytest.param(
+            lambda: unet.Generator(1, 3, 32, width=4, dropout_stages=0),
+            (2, 1, 32, 32),
+            [0.0129993, 0.0641733, -0.1591719, 0.075388, -0.2205371],
+            [0.046411, -0.2747833, -0.1293592, -0.0207285, -0.1943894],
+            id="unet",
+        ),
+        pytest.param(
+            lambda: unet.Generator(3, 1, 64, width=4, dropout_stages=0, normalization="unscaled_instance"),
+            (2, 3, 64, 64),
+            [0.6249085, -0.5910804, -0.0191657, -0.4993836, 0.1339732],
+            [0.6249085, -0.5910804, -0.0191657, -0.4993836, 0.1339732],
+            id="unet of instances",
+        ),
+        pytest.param(
+            lambda: patchgan.Discriminator(8, 1, 3, width=4, receptive_field=1),
+            (2, 4, 8, 8),
+            [0.3978235, -0.7302404, -0.3022027, 0.7451948, 0.5183223],
+            [0.0280509, -0.7453085, -0.3615265, 0.2785191, 0.0926588],
+            id="patchgan 1",
+        ),
+        pytest.param(
+            lambda: patchgan.Discriminator(32, 1, 3, width=4, receptive_field=16),
+            (2, 4, 32, 32),
+            [-0.9537028, 0.5515255, -0.2162568, 1.0077935, -0.7049791],
+            [-0.5258342, 0.2947391, -0.1056431, 0.4423313, -0.2385077],
+            id="patchgan 16",
+        ),
+        pytest.param(
+            lambda: patchgan.Discriminator(32, 1, 0, 4, 34, "unscaled_instance"),
+            (2, 1, 32, 32),
+            [-0.6763981, 1.7772674, 1.225844, 0.0478168, 0.1204144],
+            [-0.6763981, 1.7772674, 1.225844, 0.0478168, 0.1204144],
+            id="patchgan 34",
+        ),
+        pytest.param(
+            lambda: patchgan.Discriminator(32, 3, 3, width=4, receptive_field=70),
+            (2, 6, 32, 32),
+            [-0.920251, -0.5612955, -0.2955275, 0.7635564, -0.4162747],
+            [-0.0999353, -0.0720176, -0.0790801, 0.1603432, -0.0703476],
+            id="patchgan 70",
+        ),
+        pytest.param(
+            lambda: patchgan.Discriminator(64, 1, 0, 4, 142, "unscaled_instance"),
+            (2, 1, 64, 64),
+            [0.51856, 0.5957331, 0.0092708, 0.3214907, 1.2845736],
+            [0.51856, 0.5957331, 0.0092708, 0.3214907, 1.2845736],
+            id="patchgan 142",
+        ),
+        pytest.param(
+            lambda: resnet.Generator(1, 3, width=4, blocks=3),
+            (2, 1, 32, 32),
+            [0.8196082, 0.4243568, 0.6389531, -0.7809312, 0.1480079],
+            [0.8196082, 0.4243568, 0.6389531, -0.7809312, 0.1480079],
+            id="resnet",
+        ),
+        pytest.param(
+            lambda: resnet.Generator(3, 1, width=4, blocks=2, normalization="batch"),
+            (2, 3, 28, 28),
+            [0.7394074, -0.3849047, 0.1978726, -0.0755397, 0.0936446],
+            [0.19722, -0.119085, 0.0110879, -0.1781732, 0.0001764],
+            id="resnet of batches",
+        ),
+    ],
+)
+def test_outputs_are_those_of_the_authors_code(
+    network: Callable[[], nn.Module], shape: tuple[int, ...], training: list[float], evaluating: list[float]
+) -> None:
+    """Five outputs, evenly spaced, of a batch of `sines` in train mode and then in eval mode.
+
+    The numbers are those of the networks of CUT (github.com/taesungp/contrastive-unpaired-translation, BSD), which are
+    in the PyTorch code of authors of pix2pix and CycleGAN: without their blurs, filled by `fill`, in double precision.
+    """
+    translator = network().double()
+    fill(translator)
+    for mode, expected in ((True, training), (False, evaluating)):
+        outputs = translator.train(mode)(sines(shape)).flatten()
+        places = torch.linspace(0, len(outputs) - 1, 5).long()
+        assert outputs[places].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+TRANSLATION: dict[str, tuple[Callable[..., nn.Module], dict[str, object]]] = {
+    "unet": (unet.Generator, {"source_channels": 1, "channels": 1, "image_size": 32, "width": 2, "dropout_stages": 1}),
+    "patchgan": (patchgan.Discriminator, {"image_size": 32, "channels": 1, "width": 2, "receptive_field": 16}),
+    "resnet": (resnet.Generator, {"source_channels": 1, "channels": 1, "width": 2, "blocks": 1}),
+}
+
+
+@pytest.mark.parametrize("name", TRANSLATION)
+def test_a_network_without_memory_takes_the_weights_of_its_like(name: str) -> None:
+    network, choices = TRANSLATION[name]
+    first = network(**choices).eval()
+    with torch.device("meta"):
+        second = network(**choices).eval()
+    second.load_state_dict(first.state_dict(), assign=True)
+    images = torch.randn(2, 1, 32, 32)
+    assert torch.equal(first(images), second(images))
+
+
+@pytest.mark.parametrize("name", TRANSLATION)
+def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
+    network, choices = TRANSLATION[name]
+    translator, images = network(**choices).double().eval(), torch.randn(2, 1, 32, 32, dtype=torch.float64)
+    expected = translator(images)
+    last = torch.channels_last
+    assert torch.allclose(translator.to(memory_format=last)(images.to(memory_format=last)), expected, atol=1e-12)
