@@ -409,8 +409,9 @@ def refuse_any(path: Path) -> None:
         (lambda path: side_by_side(path, jitter=-1), "data.jitter must not be negative"),
         (
             lambda path: two_sets(path).__class__(Mixture2d("ring", 9, **DESCRIBED), None, **DESCRIBED),
-            "mixture2d is none",
+            "mixture2d is none$",
         ),
+        (lambda path: two_sets(path, image_size=4), "data.source.image_size=8 has no place here: data.image_size is"),
         (lambda path: loaded(archive, path.parent, source_channels=3), "data.source_channels=3, but x has 1"),
     ],
 )

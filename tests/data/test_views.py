@@ -100,7 +100,3 @@ def test_the_centre_is_blank_and_the_rest_untouched(size: int, share: float, hol
 def test_what_shows_nothing_is_refused(make: type[View], size: int, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         make().refuse_size(size)
-
-
-def test_the_stamp_says_how_much_is_hidden() -> None:
-    assert [view.stamp for view in VIEWS] == ["edges", "grey", "low_resolution 1/4", "inpainting 0.5"]

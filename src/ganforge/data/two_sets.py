@@ -21,13 +21,12 @@ class TwoSets(InMemoryData):
         for role, data in (("source", source), ("target", target)):
             if data.kind != "images" or data.own_sources:
                 raise ValueError(f"data.{role} must be a set of images, and {data.name} is none")
-            for key, stated in (
-                ("flip", data.flip),
-                ("binarize", data.binarize),
-                ("view", data.view),
-                ("jitter", data.jitter),
-            ):
-                if stated:
+            if data.image_size != self.image_size:
+                raise ValueError(
+                    f"data.{role}.image_size={data.image_size} has no place here: data.image_size is of both"
+                )
+            for key in ("flip", "binarize", "view", "jitter"):
+                if stated := getattr(data, key):
                     raise ValueError(f"data.{role}.{key}={stated} has no place here: leave it out")
         self.source, self.target = source, target
         self.name = f"{source.name}_to_{target.name}"
