@@ -81,17 +81,36 @@ def read_image(path: Path, shape: tuple[int, ...]) -> Tensor:
 
     ValueError names a file that is no picture, whatever its bytes are.
     """
-    channels, height, width = shape
+    return _centre(_decoded(path, "L" if shape[0] == 1 else "RGB"), shape)
+
+
+def read_halves(path: Path, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """The centres of the left and of the right half of a picture, as of `read_image`."""
+    both = _decoded(path, "L" if left[0] == right[0] == 1 else "RGB")
+    middle, odd = divmod(both.width, 2)
+    if odd:
+        raise ValueError(f"{path} is {both.width} pixels wide, an odd number: its halves are to be one picture each")
+    boxes = ((0, 0, middle, both.height), (middle, 0, both.width, both.height))
+    first, second = (_centre(both.crop(box), shape) for box, shape in zip(boxes, (left, right), strict=True))
+    return first, second
+
+
+def _decoded(path: Path, mode: str) -> Image.Image:
     try:
         with Image.open(path, formats=FORMATS) as opened:
             image = eight_bits(ImageOps.exif_transpose(opened), getattr(opened, "tag_v2", {}))
             if image.has_transparency_data:
                 image = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            image = image.convert("L" if channels == 1 else "RGB")
-            image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+            image.load()
+            return image.convert(mode)
     except Exception as error:  # Pillow raises nearly anything for bytes that were tampered with
         raise ValueError(f"{path} is not a readable image: {error}") from error
+
+
+def _centre(image: Image.Image, shape: tuple[int, ...]) -> Tensor:
+    channels, height, width = shape
+    image = ImageOps.fit(image.convert("L" if channels == 1 else "RGB"), (width, height), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(image).reshape(height, width, channels)).movedim(-1, 0)
 
 

@@ -156,11 +156,12 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     system: Any = get_object(config.system._target_) if "_target_" in config.get("system", ()) else None
     translated = sorted(getattr(system, "needs", frozenset()) & set(WITH_SOURCES))
     needs = [(f"the system {system.__name__}", frozenset({need}), WITH_SOURCES[need]) for need in translated]
+    for_translation = "for a model that translates, such as model=pix2pix"
+    if data.own_sources and system is not None and not translated:
+        raise ValueError(f"{data.name} has sources {for_translation}: use data=folder or data=arrays")
     if data.view is not None:
         if not translated:
-            raise ValueError(
-                f"view={data.view.name} is for a model that translates, such as model=pix2pix: leave it out"
-            )
+            raise ValueError(f"view={data.view.name} is {for_translation}: leave it out")
         if data.own_sources:
             raise ValueError(f"view={data.view.name} makes sources, and {data.name} has its own: leave it out")
         needs.append((f"view={data.view.name}", data.view.needs, "Leave view= out"))

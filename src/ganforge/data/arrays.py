@@ -30,12 +30,9 @@ class Arrays(InMemoryData):
 
     def load(self) -> tuple[Batch, Batch]:
         images, labels = read_archive(self.path)
-        if images.shape[1] != images.shape[2] and self.image_size is None:
-            raise ValueError(f"{self.path}: images of {images.shape[2]}x{images.shape[1]} need data.image_size=")
-        tensor = torch.from_numpy(images).movedim(-1, 1).contiguous()
         order = held_out_order(len(images), self.held_out)
         shuffled = Batch(
-            resized(tensor, self.image_size or tensor.shape[-1])[order],
+            as_tensor(images, self.image_size, self.path)[order],
             torch.from_numpy(labels.astype(np.int64))[order] if labels is not None else None,
         )
         return hold_out(shuffled, self.held_out)
@@ -43,22 +40,43 @@ class Arrays(InMemoryData):
 
 def read_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """`images` (N, H, W, C) and, where there are any, `labels` (N,); ValueError says what is wrong with the file."""
+    (images,), labels = read_arrays(path, ("images",))
+    return images, labels
+
+
+def read_arrays(path: Path, names: tuple[str, ...]) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """As many images (N, H, W, C) under each of these names; otherwise as `read_archive`."""
     if path.is_dir():
         raise ValueError(f"{path} is a folder, not an .npz of arrays: pictures in a folder are read with data=folder")
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected an .npz with `images` and maybe `labels`")
+        expected = " and ".join(f"`{name}`" for name in names)
+        raise ValueError(f"{path}: no such file; expected an .npz with {expected} and maybe `labels`")
     try:
         refuse_bombs(path)
         with np.load(path, allow_pickle=False) as archive:
-            names = list(archive)
-            arrays = {name: archive[name] for name in ("images", "labels") if name in archive}
+            found = list(archive)
+            arrays = {name: archive[name] for name in (*names, "labels") if name in archive}
     except Exception as error:  # zipfile, zlib and NumPy raise nearly anything for bytes that were tampered with
-        written = 'numpy.savez("images.npz", images=images) writes one'
+        arguments = ", ".join(f"{name}={name}" for name in names)
+        written = f'numpy.savez("images.npz", {arguments}) writes one'
         raise ValueError(f"{path} cannot be read as an .npz of plain arrays ({written}): {error}") from error
-    if "images" not in arrays:
-        raise ValueError(f"{path} has no array named `images`, only {', '.join(names) or 'none at all'}")
-    images = checked_images(arrays["images"], path)
-    return images, checked_labels(arrays["labels"], len(images), path) if "labels" in arrays else None
+    for name in names:
+        if name not in arrays:
+            raise ValueError(f"{path} has no array named `{name}`, only {', '.join(found) or 'none at all'}")
+    images = [checked_images(arrays[name], path, name) for name in names]
+    count = len(images[0])
+    for name, others in zip(names, images, strict=True):
+        if len(others) != count:
+            raise ValueError(f"{path} has {count} `{names[0]}` and {len(others)} `{name}`: each image needs its own")
+    return images, checked_labels(arrays["labels"], count, path) if "labels" in arrays else None
+
+
+def as_tensor(images: np.ndarray, image_size: int | None, path: Path) -> torch.Tensor:
+    """(N, H, W, C) -> (N, C, S, S), resized on request."""
+    if images.shape[1] != images.shape[2] and image_size is None:
+        raise ValueError(f"{path}: images of {images.shape[2]}x{images.shape[1]} need data.image_size=")
+    tensor = torch.from_numpy(images).movedim(-1, 1).contiguous()
+    return resized(tensor, image_size or tensor.shape[-1])
 
 
 def refuse_bombs(path: Path) -> None:
@@ -68,18 +86,18 @@ def refuse_bombs(path: Path) -> None:
         raise ValueError(f"it unpacks to {unpacked / 2**30:,.0f} GiB, more than {MOST_UNPACKED} times its size")
 
 
-def checked_images(images: np.ndarray, path: Path) -> np.ndarray:
+def checked_images(images: np.ndarray, path: Path, name: str) -> np.ndarray:
     """With an axis for the channels."""
     shaped = images[..., None] if images.ndim == 3 else images
     if images.dtype != np.uint8 or shaped.ndim != 4 or shaped.shape[-1] not in (1, 3) or images.size == 0:
         raise ValueError(
-            f"{path}: `images` must be uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), "
-            f"not {images.dtype} {images.shape}{conversion(images)}"
+            f"{path}: `{name}` must be uint8 (N, H, W), (N, H, W, 1) or (N, H, W, 3), "
+            f"not {images.dtype} {images.shape}{conversion(images, name)}"
         )
     return shaped
 
 
-def conversion(images: np.ndarray) -> str:
+def conversion(images: np.ndarray, name: str) -> str:
     """The NumPy that makes of other images what is expected, as the end of a sentence."""
     last = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
     first = images.ndim == 4 and images.shape[1] in (1, 3) and not last
@@ -87,12 +105,12 @@ def conversion(images: np.ndarray) -> str:
         return ""
     if images.dtype.kind == "f":
         ranges = {
-            (0, 1): "(images * 255).round()",
-            (-1, 1): "((images + 1) * 127.5).round()",
-            (0, 255): "images.round()",
+            (0, 1): f"({name} * 255).round()",
+            (-1, 1): f"(({name} + 1) * 127.5).round()",
+            (0, 255): f"{name}.round()",
         }
     else:
-        ranges = {(0, 255): "images"}
+        ranges = {(0, 255): name}
     lowest, highest = images.min(), images.max()
     code = next((code for (low, high), code in ranges.items() if low <= lowest and highest <= high), None)
     if code is None:

@@ -151,6 +151,12 @@ def cropped(batch: Batch, size: int, generator: torch.Generator) -> Batch:
     return alike(batch, cut)
 
 
+def centred(batch: Batch, size: int) -> Batch:
+    """The middle of the images and of their sources, as views."""
+    start = (batch.images.shape[-1] - size) // 2
+    return alike(batch, lambda images: images[..., start : start + size, start : start + size])
+
+
 def alike(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     """The same done to the images and to their sources."""
     sources = None if batch.sources is None else change(batch.sources)
@@ -192,6 +198,9 @@ class InMemoryData(LightningDataModule):
     those that are held out, and of training images whenever they are shown. `held_out_sources` are those pictures
     with their labels, in the order of the held-out images where each has its own; `train_sources` only where they are
     stored apart.
+
+    With `jitter` training images are loaded so many pixels larger and cut to their size anywhere when they are shown
+    (Isola et al. 2017, appendix 6.2); `train_split` and `train_sources` are then their centres.
     """
 
     name: str
@@ -202,6 +211,7 @@ class InMemoryData(LightningDataModule):
     """Why there are no labels, where there nearly were: the end of a message that says so."""
     own_sources: ClassVar[frozenset[str]] = frozenset()
     """What is given without a view: "sources", and "pairs" where each image has its own."""
+    jitter = 0
 
     def __init__(
         self,
@@ -267,6 +277,11 @@ class InMemoryData(LightningDataModule):
             self.held_out_sources = Batch(self.held_out_split.sources, self.held_out_split.labels)
         sources = self.held_out_sources
         self._describe("source_channels", None if sources is None else sources.images.shape[1])
+        self.stored, self.stored_sources = self.train_split, self.train_sources
+        if self.jitter:
+            assert self.image_size is not None
+            self.train_split = centred(self.stored, self.image_size)
+            self.train_sources = self.stored_sources and centred(self.stored_sources, self.image_size)
 
     def _binarize(self) -> None:
         """What is drawn once depends on nothing but the images."""
@@ -288,7 +303,8 @@ class InMemoryData(LightningDataModule):
         """Fill in what the configuration left open, and refuse what it says wrongly."""
         stated = getattr(self, fact)
         if stated not in (None, actual):
-            found = f"none{self.why_unlabelled}" if actual is None else actual
+            why = self.why_unlabelled if fact == "num_classes" else ""
+            found = f"none{why}" if actual is None else actual
             raise ValueError(f"data.{fact}={stated}, but {self.name} has {found}")
         setattr(self, fact, actual)
 
@@ -307,22 +323,21 @@ class InMemoryData(LightningDataModule):
             flip=self.flip,
             pauses=[callback.every for callback in trainer.callbacks if hasattr(callback, "every")],
             binarize=self.binarize == "dynamic",
+            crop=self.image_size if self.jitter else None,
         )
 
     def _shown(self, needs: frozenset[str], device: torch.device) -> dict[str, Any]:
         """The images, and as much of the sources as a system needs: pairs; others in an order of their own; none."""
         if "pairs" in needs:
-            return {"split": resident(self.train_split, device), "view": self.view}
-        split = resident(self.train_split._replace(sources=None), device)
+            return {"split": resident(self.stored, device), "view": self.view}
+        split = resident(self.stored._replace(sources=None), device)
         if "sources" not in needs:
             return {"split": split}
         if self.view is not None:
             return {"split": split, "view": self.view, "unpaired": Batch(split.images)}
-        apart = self.train_sources
-        if apart is None:
-            assert self.train_split.sources is not None
-            apart = Batch(self.train_split.sources)
-        return {"split": split, "unpaired": resident(Batch(apart.images), device)}
+        sources = self.stored.sources if self.stored_sources is None else self.stored_sources.images
+        assert sources is not None
+        return {"split": split, "unpaired": resident(Batch(sources), device)}
 
 
 def resident(split: Batch, device: torch.device) -> Batch:
@@ -342,5 +357,10 @@ def held_out_order(count: int, fraction: float) -> Tensor:
 
 def hold_out(shuffled: Batch, fraction: float) -> tuple[Batch, Batch]:
     """The training and held-out parts of data in `held_out_order`, as views."""
-    cut = round(len(shuffled.images) * (1 - fraction))
+    cut = first_held_out(len(shuffled.images), fraction)
     return shuffled.at(slice(cut)), shuffled.at(slice(cut, None))
+
+
+def first_held_out(count: int, fraction: float) -> int:
+    """The place in `held_out_order` at which the held-out items begin."""
+    return round(count * (1 - fraction))

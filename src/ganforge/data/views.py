@@ -20,11 +20,6 @@ class View:
     needs: ClassVar[frozenset[str]] = frozenset({"images"})
     """As of a `FeatureExtractor`."""
 
-    @property
-    def stamp(self) -> str:
-        """The name, with what else a score depends on."""
-        return self.name
-
     def channels(self, channels: int) -> int:
         """Those of the view of images with so many; ValueError where nothing would be left to translate."""
         return channels
@@ -81,10 +76,6 @@ class LowResolution(View):
         if self.factor < 2:
             raise ValueError(f"view.factor must be at least 2, got {self.factor}")
 
-    @property
-    def stamp(self) -> str:
-        return f"{self.name} 1/{self.factor}"
-
     def refuse_size(self, image_size: int) -> None:
         if image_size % self.factor:
             raise ValueError(f"view.factor={self.factor} does not divide images of {image_size}x{image_size}")
@@ -104,10 +95,6 @@ class Inpainting(View):
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
             raise ValueError(f"view.share must be between 0 and 1, got {self.share}")
-
-    @property
-    def stamp(self) -> str:
-        return f"{self.name} {self.share:g}"
 
     def refuse_size(self, image_size: int) -> None:
         if not 0 < round(self.share * image_size) < image_size:

@@ -219,10 +219,10 @@ def chosen_conditions(config: DictConfig) -> DictConfig:
     conditions.seed = 0
     refuse_untrusted_targets(conditions)
     takes = parameters(get_object(conditions.data._target_))
-    for place in ("root", "path"):  # of any data, so some data has neither
+    for place in ("root", "path", "sources"):  # of any data, so some data has none of them
         if conditions.data[place] is None:
             del conditions.data[place]
-            if place in takes:
+            if place in takes and place != "sources":
                 conditions.data[place] = MISSING
     conditions.data.batch_size = 1
     return conditions

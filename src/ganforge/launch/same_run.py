@@ -16,6 +16,7 @@ CHANGEABLE = (
     "logger",
     "data.root",
     "data.path",
+    "data.sources",
     "data.cache",
     "callbacks.progress.show",
     "trainer.accelerator",
