@@ -307,6 +307,8 @@ def _pretrained(config: dict[str, Any], facts: dict[str, Any], tensors: dict[str
         network, shape = _network(
             dict(model["generator"]), tensors, lambda network: _translated_shape(network, size), "translates no images"
         )
+        if config.get("direction", "a_to_b") not in ("a_to_b", "b_to_a"):
+            raise ValueError(f"direction={config['direction']!r:.40} should be a_to_b or b_to_a")
         return PretrainedTranslator(network, shape, config, facts)
     prior = dict(model["latent"])
     del prior["_target_"]
