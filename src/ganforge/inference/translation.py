@@ -180,7 +180,9 @@ def stored_view(translator: PretrainedTranslator, source: Path) -> tuple[View, i
     """The view that the network was trained on, and the channels of what it is a view of."""
     node = translator.config.get("view")
     if node is None:
-        raise ValueError(f"{source} was trained on sources of their own, which are no view of images: leave out apply_view=true")
+        raise ValueError(
+            f"{source} was trained on sources of their own, which are no view of images: leave out apply_view=true"
+        )
     try:
         arguments = dict(node)
         view = VIEWS[arguments.pop("_target_")](**arguments)
