@@ -87,6 +87,17 @@ def test_struck_autoencoder_goes_on_to_the_same_end(whole_autoencoder: Path, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "players"), [("pix2pix", "Pix2Pix"), ("cyclegan", "CycleGAN")])
+def test_a_struck_translation_goes_on_to_the_same_end(tmp_path: Path, name: str, players: str) -> None:
+    """With its dropout, and with its pools of fakes; in a turn, and asked to stop while it is scored."""
+    words = [*TINY[name], *SMALL[len(TINY["mlp"]) :]]
+    whole = uninterrupted(tmp_path / "whole", words)
+    turn = (f"ganforge.systems.{name}:{players}.generator_terms", 130, "SIGKILL")
+    assert struck_and_resumed(whole, tmp_path / "turn", words, turn) == -signal.SIGKILL
+    assert struck_and_resumed(whole, tmp_path / "scores", words, FAULTS["told to stop in an evaluation"]) == 143
+
+
+@pytest.mark.slow
 def test_an_adaptive_augmentation_goes_on_with_its_p(tmp_path: Path) -> None:
     """p moves every three turns; the fault strikes between two of its moves."""
     words = [*SMALL, "augment=ada", "augment.every=96", "augment.ramp=10_000", "logger=tensorboard"]

@@ -145,6 +145,10 @@ def refuse_other_games(config: DictConfig) -> None:
         raise ValueError(
             "penalty=, constraint= and augment= are for a discriminator, and there is none: leave them out"
         )
+    if config.get("augment") is not None and "augment" not in config.system:
+        raise ValueError(
+            f"augment= is for discriminators of images from noise, and {system.__name__} translates: leave it out"
+        )
 
 
 def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
