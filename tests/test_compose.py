@@ -148,7 +148,8 @@ def test_every_recipe_composes_and_names_its_source(composed: Callable[..., Dict
     config = composed(f"experiment={name}")
     if not has_scores(config):
         OmegaConf.set_struct(config, False)
-        del config.callbacks.evaluation
+        for name in [name for name, node in config.callbacks.items() if "evaluator" in node]:
+            del config.callbacks[name]
     refuse_wrong_arguments(config)
     assert "arXiv:" in (ROOT / "conf" / "experiment" / f"{name}.yaml").read_text()
 

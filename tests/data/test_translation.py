@@ -19,10 +19,10 @@ from ganforge.data.digits import Digits
 from ganforge.data.domains import Domains
 from ganforge.data.folder import Folder
 from ganforge.data.mixture2d import Mixture2d
-from ganforge.data.module import InMemoryData, Showing
+from ganforge.data.module import InMemoryData, RoundLoader, Showing
 from ganforge.data.pairs import Pairs
 from ganforge.data.two_sets import TwoSets
-from ganforge.data.views import Inpainting
+from ganforge.data.views import Edges, Grey, Inpainting, LowResolution, View
 from ganforge.interfaces import Batch
 
 SIZE = 8
@@ -267,6 +267,17 @@ def test_a_cut_is_a_piece_of_the_image_and_reaches_every_corner() -> None:
     assert torch.equal(Showing(Batch(places), 0, 0, 1, False, crop=4).at(0, 1, 50).images, batch.images)
 
 
+@pytest.mark.parametrize("view", [None, Edges(), Grey(), LowResolution(4), Inpainting(0.5)])
+def test_choosing_cutting_and_viewing_never_wait_for_a_device(view: View | None) -> None:
+    """Tensors without content: whatever asks for a value fails."""
+    images = torch.empty(20, 3, 10, 10, dtype=torch.uint8, device="meta")
+    options = {"start": 0, "seed": 0, "rank": 0, "ranks": 1, "flip": True, "crop": 8, "view": view}
+    for unpaired in (None, Batch(images)):
+        step = next(iter(RoundLoader(Batch(images, None, images), 4, 2, unpaired=unpaired, **options)))
+        assert step[0].sources is not None
+        assert step[0].sources.shape == (8, 3 if view is None else view.channels(3), 8, 8)
+
+
 def test_a_folder_of_images_takes_jitter_and_a_view(tmp_path: Path) -> None:
     for number in range(8):
         picture(tmp_path / "x" / f"{number}.png", number)
@@ -317,6 +328,11 @@ def missing_counterpart(path: Path) -> None:
 def another_case(path: Path) -> None:
     (path / "a" / "deeper" / "03.png").rename(path / "a" / "deeper" / "three.png")
     (path / "b" / "deeper" / "03.bmp").rename(path / "b" / "deeper" / "Three.bmp")
+
+
+def one_source(path: Path) -> None:
+    for file in sorted((path / "A").iterdir())[1:]:
+        file.unlink()
 
 
 def two_suffixes(path: Path) -> None:
@@ -418,6 +434,23 @@ def refuse_any(path: Path) -> None:
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        ("0.1", r"^data.held_out=0.1 of the 1 sources of data are 0, and 1 must be held out: use more sources"),
+        ("0.6", r"^data.held_out=0.6 of the 1 sources of data are all of them$"),
+    ],
+)
+def test_a_single_source_is_refused(
+    composed: Callable[..., DictConfig], tmp_path: Path, share: str, message: str
+) -> None:
+    two_domains(tmp_path / "data")
+    one_source(tmp_path / "data")
+    words = ["data=domains", f"data.path={tmp_path / 'data'}", f"data.held_out={share}", "data.image_size=16"]
+    with pytest.raises(ValueError, match=message):
+        build(composed(*CYCLEGAN, *words))
 
 
 SMALL = [

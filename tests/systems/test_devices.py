@@ -39,10 +39,8 @@ def without_content(run: Experiment) -> Experiment:
 
 
 def rounds(run: Experiment) -> RoundLoader:
-    images, labels = run.data.train_split
     system, data = run.system, run.data
-    split = Batch(images.to(META), None if labels is None else labels.to(META))
-    return RoundLoader(split, data.batch_size, system.batches_per_round, 0, 0, 0, 1, flip=True)
+    return RoundLoader(data.train_split.on(META), data.batch_size, system.batches_per_round, 0, 0, 0, 1, flip=True)
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")

@@ -93,7 +93,8 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     OmegaConf.set_struct(config, False)
     refuse_endless_references(OmegaConf.to_container(config))
     if not has_scores(config):
-        config.callbacks.pop("evaluation", None)
+        for name in [name for name, node in config.callbacks.items() if "evaluator" in node]:
+            config.callbacks.pop(name)
     refuse_untrusted_targets(config)
     refuse_other_games(config)
     data = create_data(config)

@@ -182,13 +182,21 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
 
 
 def refuse_few_held_out(config: DictConfig, data: InMemoryData) -> None:
-    """Scores compare with two images at least; without scores one is shown beside the samples."""
-    needed, held_out = 2 if has_scores(config) else 1, len(data.held_out_split.images)
-    if held_out < needed:
-        raise ValueError(
-            f"data.held_out={config.data.held_out} of the {held_out + len(data.train_split.images)} images of "
-            f"{data.name} are {held_out}, and {needed} must be held out: use more images, or a larger data.held_out"
-        )
+    """Scores compare with two images at least; without scores one is shown beside the samples, made of one source."""
+    kinds = [("images", 2 if has_scores(config) else 1, data.train_split, data.held_out_split)]
+    if data.train_sources is not None and data.held_out_sources is not None:
+        kinds.append(("sources", 1, data.train_sources, data.held_out_sources))
+    for kind, needed, train, rest in kinds:
+        held_out, count = len(rest.images), len(rest.images) + len(train.images)
+        if held_out < needed:
+            raise ValueError(
+                f"data.held_out={config.data.held_out} of the {count} {kind} of {data.name} are {held_out}, and "
+                f"{needed} must be held out: use more {kind}, or a larger data.held_out"
+            )
+        if held_out == count:
+            raise ValueError(
+                f"data.held_out={config.data.held_out} of the {count} {kind} of {data.name} are all of them"
+            )
 
 
 def has_scores(config: DictConfig) -> bool:

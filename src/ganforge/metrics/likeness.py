@@ -12,7 +12,8 @@ def likeness(images: Tensor, truth: Tensor) -> Tensor:
     """Three numbers for each of B images (B, C, H, W) uint8 beside its truth: (B, 3), in the order of NAMES.
 
     Mean absolute difference of pixels in [0, 1]; peak signal-to-noise ratio in dB, at most what it is if a single
-    value differs by one level; structural similarity (Wang et al. 2004) with a Gaussian window of deviation 1.5.
+    value differs by one level; structural similarity (Wang et al. 2004) with a Gaussian window of deviation 1.5, images
+    being reflected at the border.
     """
     ours, true = images.float() / LEVELS, truth.float() / LEVELS
     least = 1 / (LEVELS**2 * ours[0].numel())
