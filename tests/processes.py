@@ -30,10 +30,12 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED = (
     *(f"ganforge.launch.{name}" for name in ("rescoring", "resume", "run")),
-    "ganforge.inference.exporting", "ganforge.inference.generation", "ganforge.comparison.report",
+    "ganforge.inference.exporting", "ganforge.inference.generation", "ganforge.inference.translation",
+    "ganforge.comparison.report",
     "ganforge.search.study", "ganforge.data.benchmarks", "ganforge.data.digits", "ganforge.data.folder",
     "ganforge.data.mixture2d", "ganforge.metrics.classifier", "ganforge.metrics.inception", "ganforge.metrics.mixture",
-    "ganforge.networks.dcgan", "ganforge.networks.mlp", "lightning.pytorch.loggers", "torch.utils.tensorboard",
+    "ganforge.networks.dcgan", "ganforge.networks.mlp", "ganforge.networks.resnet", "ganforge.networks.unet",
+    "lightning.pytorch.loggers", "torch.utils.tensorboard",
 )  # fmt: skip
 
 

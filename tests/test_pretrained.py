@@ -12,8 +12,17 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ganforge.artifacts.tensors import save_generator
-from ganforge.networks import dcgan, mlp
-from ganforge.pretrained import ARGUMENTS_LIMIT, PretrainedGenerator, from_pretrained
+from ganforge.losses.elbo import posterior
+from ganforge.networks import dcgan, mlp, resnet, unet, vae
+from ganforge.pretrained import (
+    ARGUMENTS_LIMIT,
+    PIXELS_TOGETHER,
+    TOGETHER,
+    PretrainedEncoder,
+    PretrainedGenerator,
+    PretrainedTranslator,
+    from_pretrained,
+)
 from ganforge.sampling.latent import Latent
 
 NETWORKS = {
@@ -21,19 +30,34 @@ NETWORKS = {
     "dcgan": (dcgan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 2}),
     "points": (mlp.Generator, {"latent_dim": 6, "image_size": 1, "channels": 2, "hidden": [10]}),
 }
+TRANSLATORS = {
+    "unet": (unet.Generator, {"source_channels": 1, "channels": 3, "image_size": 16, "width": 2}),
+    "shallow unet": (
+        unet.Generator,
+        {"source_channels": 1, "channels": 1, "image_size": 16, "width": 2, "halvings": 2},
+    ),
+    "resnet": (resnet.Generator, {"source_channels": 3, "channels": 1, "width": 2, "blocks": 1}),
+}
+ENCODERS = {
+    "encoder": (vae.Encoder, {"latent_dim": 6, "image_size": 8, "channels": 1, "hidden": [10]}),
+    "convolutional encoder": (vae.ConvolutionalEncoder, {"latent_dim": 6, "image_size": 16, "channels": 3, "width": 2}),
+}
+ALL = NETWORKS | TRANSLATORS | ENCODERS
 LATENT = {"_target_": "ganforge.sampling.latent.Latent", "dim": 6, "distribution": "normal"}
 
 
 def configuration(name: str, **changes: Any) -> dict[str, Any]:
-    """What train.py writes of a generator, with changed arguments."""
-    cls, arguments = NETWORKS[name]
-    target = f"{cls.__module__}.{cls.__name__}"
-    return {"model": {"latent": LATENT, "generator": {"_target_": target, **arguments} | changes}}
+    """What train.py writes of a network, with changed arguments."""
+    cls, arguments = ALL[name]
+    node = {"_target_": f"{cls.__module__}.{cls.__name__}", **arguments} | changes
+    if name in TRANSLATORS:
+        return {"model": {"latent": None, "generator": node}, "data": {"image_size": 16}, "direction": "a_to_b"}
+    return {"model": {"latent": LATENT, "encoder" if name in ENCODERS else "generator": node}}
 
 
 def written(folder: Path, name: str = "mlp", config: dict[str, Any] | None = None) -> tuple[Path, nn.Module]:
     """A run folder with a random network, described by `config` whether that is true or not."""
-    cls, arguments = NETWORKS[name]
+    cls, arguments = ALL[name]
     network = cls(**arguments)
     facts = {"images_seen": 5, "scores": {"fid": 1.0}}
     save_generator(folder / "generator.safetensors", network, config or configuration(name), facts)
@@ -165,6 +189,15 @@ UNFITTING = {
     "possible but large hidden": ("mlp", {"hidden": [20_000, 20_000]}),
     "absurd latent_dim": ("mlp", {"latent_dim": 10**12}),
     "many layers": ("mlp", {"hidden": [1] * (ARGUMENTS_LIMIT // 4)}),
+    "width of a translator": ("unet", {"width": 3}),
+    "source channels": ("unet", {"source_channels": 3}),
+    "channels": ("resnet", {"channels": 3}),
+    "absurd source channels": ("resnet", {"source_channels": 10**12}),
+    "fewer halvings": ("unet", {"halvings": 2}),
+    "endless blocks": ("resnet", {"blocks": 10**12}),
+    "endless halvings": ("unet", {"image_size": 2**4000}),
+    "images of an encoder": ("encoder", {"image_size": 9}),
+    "latents of an encoder": ("convolutional encoder", {"latent_dim": 10**12}),
 }
 
 
@@ -219,6 +252,175 @@ def test_network_of_endless_layers_is_not_built(tmp_path: Path) -> None:
     config = json.dumps(configuration("mlp", hidden=[1] * 1_000_000))
     with pytest.raises(ValueError, match=r"x.safetensors: more than 4,096 characters describe the network"):
         from_pretrained(file_with(tmp_path / "x.safetensors", config=config, facts="{}"))
+
+
+def with_many_stages(folder: Path) -> Path:
+    """A U-Net that could have been trained, had anybody had such images."""
+    arguments = {"source_channels": 1, "channels": 1, "image_size": 2**40, "width": 1}
+    target = "ganforge.networks.unet.Generator"
+    config = {"model": {"latent": None, "generator": {"_target_": target, **arguments}}, "data": {"image_size": 1024}}
+    save_generator(folder / "generator.safetensors", unet.Generator(**arguments), config, {})
+    return folder
+
+
+CLAIMS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "size of a world": ("resnet", {"data": {"image_size": 2**40}}, "should be a whole number from 1 to 2,048"),
+    "size in words": ("resnet", {"data": {"image_size": "large"}}, "should be a whole number"),
+    "size that is true": ("resnet", {"data": {"image_size": True}}, "should be a whole number"),
+    "no data": ("resnet", {"data": {}}, "carries no generator's configuration"),
+    "another size": ("unet", {"data": {"image_size": 24}}, "image_size=24 is no multiple of 16"),
+    "direction": ("unet", {"direction": "../../x"}, "should be a_to_b or b_to_a"),
+    "direction in a list": ("unet", {"direction": ["a_to_b"]}, "should be a_to_b or b_to_a"),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_what_a_translator_claims_of_itself_is_held_against_its_network(tmp_path: Path, case: str) -> None:
+    name, changes, message = CLAIMS[case]
+    folder, _ = written(tmp_path, name, configuration(name) | changes)
+    with pytest.raises(ValueError, match=message) as caught:
+        from_pretrained(folder)
+    assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_multiple_beyond_all_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"image_size=1024 is no multiple of 1099511627776"):
+        from_pretrained(with_many_stages(tmp_path))
+
+
+WRONG_KINDS = {
+    "generator that translates": ("dcgan", {"latent": None}, "dcgan.Generator translates no images"),
+    "critic that translates": ("patchgan.Discriminator", {"latent": None}, "Discriminator translates no images"),
+    "translator that draws": ("resnet", {"latent": LATENT}, "do not fit their configuration|draws no images"),
+    "encoder that draws": ("encoder", {"latent": LATENT}, "carries no generator|do not fit|draws no images"),
+    "encoder that translates": ("encoder", {"latent": None}, "Encoder translates no images"),
+    "generator that encodes": ("unet", {"encoder": True}, "do not fit|unet.Generator encodes no images"),
+    "critic that encodes": ("patchgan.Discriminator", {"encoder": True}, "Discriminator encodes no images"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_KINDS)
+def test_network_of_another_kind_is_refused(tmp_path: Path, case: str) -> None:
+    name, changes, message = WRONG_KINDS[case]
+    if name in ALL:
+        cls, arguments = ALL[name]
+        node = {"_target_": f"{cls.__module__}.{cls.__name__}", **arguments}
+    else:
+        node = {"_target_": f"ganforge.networks.{name}", "image_size": 32, "channels": 3, "receptive_field": 16}
+    model = {"encoder": node} if changes.get("encoder") else {"generator": node, **changes}
+    if "encoder" in model:
+        node |= {"image_size": 16, "channels": 3}
+    with pytest.raises(ValueError, match=message) as caught:
+        from_pretrained(written(tmp_path, config={"model": model, "data": {"image_size": 16}})[0])
+    assert "\n" not in str(caught.value)
+
+
+SIZES = [(16, 16), (1, 1), (1, 40), (17, 31), (5, 7), (33, 3), (48, 32)]
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_translator_takes_any_size_and_gives_it_back(tmp_path: Path, name: str) -> None:
+    folder, network = written(tmp_path, name)
+    translator = from_pretrained(folder)
+    assert isinstance(translator, PretrainedTranslator)
+    arguments = TRANSLATORS[name][1]
+    assert translator.source_channels == arguments["source_channels"]
+    assert translator.image_shape == (arguments["channels"], 16, 16)
+    assert (translator.multiple, translator.latent, translator.direction) == (network.multiple, None, "a_to_b")
+    for height, width in SIZES:
+        sources = torch.rand(3, arguments["source_channels"], height, width) * 2 - 1
+        images = translator.translate(sources)
+        assert images.shape == (3, arguments["channels"], height, width)
+        if height % network.multiple == width % network.multiple == 0 and min(height, width) >= 8:
+            torch.testing.assert_close(images, network.eval()(sources))
+
+
+def test_missing_pixels_are_mirrored_or_where_there_are_too_few_repeated(tmp_path: Path) -> None:
+    translator = from_pretrained(written(tmp_path, "resnet")[0])
+    wide = torch.rand(1, 3, 13, 16) * 2 - 1
+    mirrored = torch.cat([wide, wide[:, :, 9:12].flip(2)], 2)
+    assert torch.equal(translator.translate(wide), translator.translate(mirrored)[:, :, :13])
+    dot = torch.rand(1, 3, 1, 1) * 2 - 1
+    assert torch.equal(translator.translate(dot), translator.translate(dot.expand(1, 3, 8, 8))[..., :1, :1])
+
+
+@pytest.mark.parametrize("name", [*TRANSLATORS, *ENCODERS])
+def test_what_becomes_of_an_image_does_not_depend_on_the_others(tmp_path: Path, name: str) -> None:
+    network = from_pretrained(written(tmp_path, name)[0])
+    translates = isinstance(network, PretrainedTranslator)
+    shape = (network.source_channels, 16, 16) if translates else network.image_shape
+    made = network.translate if translates else lambda images: network.encode(images).mean
+    images = torch.rand(11, *shape) * 2 - 1
+    together = made(images)
+    assert torch.equal(made(images[:1]), together[:1])
+    assert torch.equal(made(images[:9]), together[:9])
+    assert torch.equal(made(torch.cat([images[:1], images[5:]])), torch.cat([together[:1], made(images[4:])[1:]]))
+    torch.testing.assert_close(made(images[4:5]), together[4:5], rtol=1e-5, atol=1e-6)
+
+
+def test_large_images_are_translated_alone(tmp_path: Path) -> None:
+    translator = from_pretrained(written(tmp_path, "resnet")[0])
+    assert translator.together(16, 16) == TOGETHER
+    assert translator.together(16, 16, 100) == 100
+    assert translator.together(16, PIXELS_TOGETHER // 16 // 2) == 2
+    assert translator.together(10_000, 10_000) == 1
+
+
+def test_noise_is_a_function_of_the_seed(tmp_path: Path) -> None:
+    arguments = TRANSLATORS["unet"][1] | {"dropout_at_test": True}
+    config = configuration("unet", dropout_at_test=True)
+    save_generator(tmp_path / "generator.safetensors", unet.Generator(**arguments), config, {})
+    translator = from_pretrained(tmp_path)
+    assert translator.is_noisy
+    sources, state = torch.rand(3, 1, 16, 16) * 2 - 1, torch.get_rng_state()
+    images = translator.translate(sources, seed=4)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(translator.translate(sources[1:2], seed=4), images[1:2])
+    assert not torch.equal(translator.translate(sources, seed=5), images)
+
+
+def test_direction_chooses_the_generator(tmp_path: Path) -> None:
+    folder, _ = written(tmp_path, "resnet")
+    cls, arguments = TRANSLATORS["unet"]
+    backward = configuration("unet") | {"direction": "b_to_a"}
+    save_generator(folder / "backward_generator.safetensors", cls(**arguments), backward, {})
+    assert from_pretrained(folder).source_channels == from_pretrained(folder, "a_to_b").source_channels == 3
+    for path in (folder, folder / "backward_generator.safetensors"):
+        translator = from_pretrained(path, direction="b_to_a")
+        assert (translator.source_channels, translator.direction) == (1, "b_to_a")
+    with pytest.raises(ValueError, match="has the direction b_to_a"):
+        from_pretrained(folder / "backward_generator.safetensors", "a_to_b")
+    (folder / "backward_generator.safetensors").unlink()
+    with pytest.raises(ValueError, match="which model=cyclegan leaves: leave out direction=b_to_a"):
+        from_pretrained(folder, "b_to_a")
+    with pytest.raises(ValueError, match="translates nothing: leave out direction=a_to_b"):
+        from_pretrained(written(tmp_path / "gan")[0], "a_to_b")
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoder_gives_mean_and_log_variance(tmp_path: Path, name: str) -> None:
+    folder, network = written(tmp_path, name)
+    (folder / "generator.safetensors").rename(folder / "encoder.safetensors")
+    encoder = from_pretrained(folder / "encoder.safetensors")
+    assert isinstance(encoder, PretrainedEncoder)
+    assert (encoder.latent_dim, encoder.facts["images_seen"]) == (6, 5)
+    images = torch.rand(35, *encoder.image_shape) * 2 - 1
+    for found, expected in zip(encoder.encode(images), posterior(*network.eval()(images)), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 16), (2, 1, 16, 16), (0, 3, 16, 16), (2, 3, 0, 16)])
+@pytest.mark.parametrize(("name", "method"), [("resnet", "translate"), ("convolutional encoder", "encode")])
+def test_pictures_of_another_shape_are_refused(tmp_path: Path, shape: tuple[int, ...], name: str, method: str) -> None:
+    network = from_pretrained(written(tmp_path, name)[0])
+    with pytest.raises(ValueError, match=r"this network (translates|encodes) \(B, 3, .*\) in \[-1, 1\], not \("):
+        getattr(network, method)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(("name", "instead"), [("unet", r"use translate\(images\)"), ("encoder", r"use encode\(")])
+def test_what_starts_from_images_draws_none(tmp_path: Path, name: str, instead: str) -> None:
+    with pytest.raises(ValueError, match=instead):
+        from_pretrained(written(tmp_path, name)[0]).sample(3, seed=0)
 
 
 @pytest.mark.parametrize("kept", [0, 5, 300, -1])

@@ -141,7 +141,7 @@ def translate(request: Request, outputs: Path) -> tuple[Path, str]:
     if given.is_dir():
         folder = Path(request.output or place.with_name(f"{place.name}_{given.resolve().name}"))
         return folder, translate_folder(translation, given, folder)
-    if not given.exists():
+    if not given.is_file():
         raise ValueError(f"input={given}: no such picture, folder or .npz")
     if given.suffix.lower() == ".npz":
         file = output_file(request, place, given, ".npz")
@@ -204,7 +204,7 @@ def run_name(translator: PretrainedTranslator, source: Path) -> str:
 def output_file(request: Request, place: Path, given: Path, suffix: str) -> Path:
     """The file that `output=` names, or one called as the input in the folder that it names; never one that exists."""
     output = Path(request.output or place)
-    if output.suffix.lower() in SUFFIXES | {".npz"} - {suffix}:
+    if output.suffix.lower() in (SUFFIXES | {".npz"}) - {suffix}:
         raise ValueError(f"output={output} should end in {suffix}, or name a folder")
     file = output if output.suffix.lower() == suffix else output / f"{given.stem}{suffix}"
     if file.exists():
