@@ -12,7 +12,7 @@ Examples:
       drawn/comparison.png with the first of them beside their translations
   python src/translate.py run=outputs/train/my_run input=images.npz
       the images of an archive, with their labels if there are any
-  python src/translate.py run=outputs/train/my_run input=photos apply_view=true
+  python src/translate.py run=FOLDER input=photos apply_view=true
       photographs for a run that was trained with view=edges, or another
   python src/translate.py run=latest input=photos direction=b_to_a
       the other way, for model=cyclegan

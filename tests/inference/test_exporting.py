@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from ganforge.artifacts.records import append_line
-from ganforge.artifacts.tensors import save_generator
+from ganforge.artifacts.tensors import portable, save_generator
 from ganforge.inference import exporting
 from ganforge.inference.exporting import FORMATS, export
 from ganforge.pretrained import from_pretrained
@@ -23,6 +23,7 @@ from ..conftest import ROOT, TINY
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:Converting a tensor to a Python boolean")
 Run = Callable[..., Path]
+SMALL = ["data.image_size=16", "model.generator.width=2"]
 SCORES = {"fid_classifier": 2.5, "kid_classifier": 0.25}
 NETWORKS = {
     "mlp": [*TINY["mlp"], "model.latent.distribution=uniform"],
@@ -52,6 +53,43 @@ def run(composed: Callable[..., DictConfig], tmp_path: Path) -> Run:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
         save_generator(tmp_path / "run" / "generator.safetensors", generator, plain, facts)
         return tmp_path / "run"
+
+    return make
+
+
+STARTING_FROM_IMAGES = {
+    "unet halved to one pixel": ("generator", ["model=pix2pix", "view=edges", "data.channels=3", *SMALL]),
+    "noisy unet": (
+        "generator",
+        ["model=pix2pix", "view=edges", "data.image_size=48", "model.generator.dropout_at_test=true", *SMALL[1:]],
+    ),
+    "resnet": ("generator", ["model=cyclegan", "view=edges", "model.generator.blocks=1", *SMALL]),
+    "resnet backwards": ("backward_generator", ["model=cyclegan", "view=edges", "model.generator.blocks=1", *SMALL]),
+    "encoder": ("encoder", ["model=vae", *SMALL[:1], "model.encoder.hidden=[8]"]),
+    "convolutional encoder": ("encoder", ["model=vae_conv", *SMALL[:1], "model.encoder.width=2"]),
+}
+
+
+@pytest.fixture
+def saved(composed: Callable[..., DictConfig], tmp_path: Path) -> Run:
+    """`saved("backward_generator", "model=cyclegan", ...)`: the file that a run leaves of a network."""
+
+    def make(part: str, *overrides: str) -> Path:
+        config = composed(*overrides)
+        size, channels = config.data.image_size, config.data.channels or 1
+        network = (
+            instantiate(config.model[part], channels=channels)
+            if part == "encoder"
+            else (instantiate(config.model[part], source_channels=1, channels=channels))
+        )
+        for parameter in network.parameters():
+            parameter.data.normal_(0, 0.2)
+        network(torch.randn(8, channels if part == "encoder" else 1, size, size))  # batch norm takes its averages
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+        plain["model"][part] |= {"channels": channels} | ({} if part == "encoder" else {"source_channels": 1})
+        facts = {"images_seen": 320, "scores": SCORES}
+        save_generator(tmp_path / "run" / f"{part}.safetensors", network, portable(plain, part), facts)
+        return tmp_path / "run" / f"{part}.safetensors"
 
     return make
 
@@ -95,6 +133,79 @@ def test_every_format_draws_what_the_source_draws_for_any_batch(run: Run, tmp_pa
         others["model.onnx"] = torch.from_numpy(drawn_by_onnxruntime(tmp_path / "out" / "model.onnx", z, labels))
         for name, other in others.items():
             torch.testing.assert_close(other, images, rtol=0, atol=1e-5, msg=f"{name}, batch of {count}")
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(name, marks=() if name in ("unet halved to one pixel", "encoder") else pytest.mark.slow)
+        for name in STARTING_FROM_IMAGES
+    ],
+)
+def test_every_format_makes_of_images_what_the_source_makes(
+    saved: Run, tmp_path: Path, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of any batch, and of other sizes wherever the card does not say otherwise; and every snippet runs."""
+    part, overrides = STARTING_FROM_IMAGES[network]
+    source = saved(part, *overrides)
+    differences = export(source, list(FORMATS), tmp_path / "out")
+    assert max(differences.values()) < 1e-5
+    card, original = (tmp_path / "out" / "README.md").read_text(), from_pretrained(source)
+    reference, (_, side, _) = exporting.recordable(original), original.image_shape
+    shapes = [(1, side, side), (5, side, side)]
+    if part != "encoder":
+        least = 2 * original.multiple
+        fixed = f"`model.pt2` takes {side}x{side} alone" in card
+        assert fixed == (side == original.multiple) != (f"Of `model.pt2` they are at least {least}." in card)
+        assert f"multiples of {original.multiple}." in card
+        shapes += [] if fixed else [(3, least, 2 * side), (1, 3 * side, least)]
+    channels = original.image_shape[0] if part == "encoder" else original.source_channels
+    graphs = {
+        "model.pt": torch.jit.load(tmp_path / "out" / "model.pt"),
+        "model.pt2": torch.export.load(tmp_path / "out" / "model.pt2").module(),
+        "model.onnx": exporting.load_onnx(tmp_path / "out" / "model.onnx"),
+    }
+    for count, height, width in shapes:
+        pictures = torch.rand(count, channels, height, width) * 2 - 1
+        expected = exporting.as_tuple(reference(pictures))
+        for name, graph in graphs.items():
+            for one, other in zip(exporting.as_tuple(graph(pictures)), expected, strict=True):
+                torch.testing.assert_close(one, other, rtol=0, atol=1e-5, msg=f"{name}, {(count, height, width)}")
+    assert expected[0].std() > 0.01
+    monkeypatch.chdir(tmp_path / "out")
+    for snippet in card.split("```python\n")[1:]:
+        found: dict = {}
+        exec(snippet.partition("```")[0], found)
+        assert found["mean" if part == "encoder" else "images"].shape[0] == 16
+
+
+def test_card_of_a_translator_says_the_way_and_its_noise(saved: Run, tmp_path: Path) -> None:
+    source = saved(*STARTING_FROM_IMAGES["noisy unet"][:1], *STARTING_FROM_IMAGES["noisy unet"][1])
+    export(source, [], tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text()
+    digits = "handwritten digits that scikit-learn ships"
+    assert f"translates images, trained with ganforge: from `Edges()` of {digits} to {digits}." in card
+    assert "a translation depends on a seed" in card and "pipeline_tag: image-to-image" in card
+    assert not (tmp_path / "out" / "samples.png").exists()
+    sources = torch.rand(3, 1, 20, 50) * 2 - 1
+    exported, original = from_pretrained(tmp_path / "out"), from_pretrained(source)
+    assert torch.equal(exported.translate(sources, seed=3), original.translate(sources, seed=3))
+
+
+def test_the_way_back_and_an_encoder_have_no_scores_of_their_own(saved: Run, tmp_path: Path) -> None:
+    for name in ("resnet", "resnet backwards", "encoder"):
+        part, overrides = STARTING_FROM_IMAGES[name]
+        source = saved(part, *overrides)
+        export(source, [], tmp_path / part)
+        assert ("None were measured." in (tmp_path / part / "README.md").read_text()) == (name != "resnet")
+    export(tmp_path / "run", [], tmp_path / "back", "b_to_a")
+    card = (tmp_path / "back" / "README.md").read_text()
+    digits = "handwritten digits that scikit-learn ships"
+    assert f"from {digits} to `Edges()` of {digits}." in card
+    export(tmp_path / "back", [], tmp_path / "again")
+    assert (tmp_path / "again" / "README.md").read_text() == card
+    with pytest.raises(ValueError, match="has the direction b_to_a"):
+        export(tmp_path / "back", [], tmp_path / "nowhere", "a_to_b")
 
 
 @pytest.mark.parametrize("network", ["mlp", "dcgan of classes"])

@@ -19,7 +19,7 @@ from ganforge.pretrained import from_pretrained
 
 from .commands import Commands
 from .conftest import contents, mostly_slow, refused_in_a_line
-from .hostile import CHECKPOINTS, Bite, saved, with_checkpoint
+from .hostile import CHECKPOINTS, Bite, put, saved, with_checkpoint
 
 
 @pytest.mark.parametrize("kind", CHECKPOINTS)
@@ -113,6 +113,7 @@ def test_weights_are_refused_by_whoever_reads_them(commands: Commands, run: Path
     for script, words in (
         ("generate", [f"run={run}", "output=out"]),
         ("generate", [f"weights={weights}", "output=out"]),
+        ("translate", [f"run={run}", f"input={run}/samples", "output=out"]),
         ("export", [f"run={run}", "output=out"]),
         ("evaluate", [f"run={run}"]),
     ):
@@ -120,6 +121,50 @@ def test_weights_are_refused_by_whoever_reads_them(commands: Commands, run: Path
         assert refused_in_a_line(result), (script, result)
         assert contents(run) == before
         assert not (tmp_path / "out").exists()
+
+
+def claiming(changes: dict[str, Any]) -> bytes:
+    """The tensor of a header that says of itself to be a translator, with other claims."""
+    generator = {"_target_": "ganforge.networks.unet.Generator", "source_channels": 1, "channels": 1, "image_size": 16}
+    config = {"model": {"generator": generator, "latent": None}, "data": {"image_size": 16, "channels": 1}}
+    for place, value in changes.items():
+        put(config, place, value)
+    return safetensors_with(tensor_header(__metadata__={"config": json.dumps(config), "facts": "{}"}))
+
+
+TRANSLATORS: dict[str, dict[str, Any]] = {
+    "other weights": {},
+    "foreign network": {"model.generator._target_": "os.system"},
+    "foreign encoder": {"model.encoder": {"_target_": "os.system", "image_size": 8, "channels": 1}},
+    "critic": {"model.generator": {"_target_": "ganforge.networks.mlp.Discriminator", "image_size": 8, "channels": 1}},
+    "endless layers": {"model.generator": {"_target_": "ganforge.networks.resnet.Generator", "blocks": 10**15}},
+    "endless channels": {"model.generator.source_channels": 10**15},
+    "endless halvings": {"model.generator.image_size": 2**4000},
+    "endless pictures": {"data.image_size": 2**60},
+    "no pictures": {"data.image_size": None},
+    "endless encoder": {"model.encoder": {"_target_": "ganforge.networks.vae.Encoder", "image_size": 2**60}},
+}
+
+
+@pytest.mark.parametrize("kind", TRANSLATORS)
+def test_translators_are_refused_in_no_time(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "generator.safetensors"
+    path.write_bytes(claiming(TRANSLATORS[kind]))
+    began = time.process_time()
+    for direction in (None, "a_to_b"):
+        with pytest.raises(ValueError, match=r"generator\.safetensors") as caught:
+            from_pretrained(path, direction)
+        assert "\n" not in str(caught.value)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("kind", mostly_slow(TRANSLATORS, "endless layers"))
+def test_commands_refuse_such_translators(commands: Commands, kind: str, tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(claiming(TRANSLATORS[kind]))
+    for script, words in (("translate", ["input=."]), ("export", []), ("generate", [])):
+        result = commands(script, "weights=w.safetensors", "output=out", *words, cwd=tmp_path, seconds=20)
+        assert refused_in_a_line(result), (script, result)
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
 
 
 LINKS: dict[str, Callable[[Path], None]] = {
