@@ -1,4 +1,4 @@
-"""Export a trained generator in formats that others can run.
+"""Export a trained network in formats that others can run.
 
 usage: python src/export.py run=FOLDER [format=FORMAT] [output=FOLDER]
 
@@ -13,6 +13,10 @@ Examples:
       the same with graphs for other runtimes
   python src/export.py weights=generator.safetensors output=for_you
       from a file of weights alone; the card knows less about the scores
+  python src/export.py run=outputs/train/my_run direction=b_to_a
+      the other generator of model=cyclegan
+  python src/export.py weights=outputs/train/my_run/encoder.safetensors
+      the encoder of an autoencoder; run= exports its decoder
 
 Formats:
 
@@ -22,8 +26,10 @@ Formats:
   pt2            torch.export.load
 
 Graphs take latents z (B, latent_dim), and label (B,) where the generator knows
-classes; images are in [-1, 1]. Every file is loaded again in its own runtime
-and compared with the source: a difference above 1e-4 is an error.
+classes; or source (B, C, H, W) where it translates, with H and W as the card
+says; or images where it encodes. Images are in [-1, 1], dropout is off. Every
+file is loaded again in its own runtime and compared with the source: a
+difference above 1e-4 is an error.
 """
 
 from ganforge.process.start import documentation  # first of all, and before what takes time
@@ -46,12 +52,14 @@ def export_run(config: DictConfig) -> None:
     quiet()
     from ganforge.inference.exporting import export
 
+    if config.direction not in (None, "a_to_b", "b_to_a"):
+        raise ValueError(f"direction={config.direction} should be a_to_b or b_to_a")
     source = Path(config.run or config.weights)
-    output = Path(
-        config.output or f"{config.paths.outputs}/export/{source.resolve().name.removesuffix('.safetensors')}"
-    )
+    name = source.resolve().name.removesuffix(".safetensors")
+    backward = "_b_to_a" if config.direction == "b_to_a" else ""
+    output = Path(config.output or f"{config.paths.outputs}/export/{name}{backward}")
     formats = config.format if OmegaConf.is_list(config.format) else [config.format]
-    for file, difference in export(source, list(formats), output).items():
+    for file, difference in export(source, list(formats), output, config.direction).items():
         print(f"{file:18} differs from the source by {difference:.2g} at most")
     print(f"with a model card in {shown(output)}")
 

@@ -1,31 +1,48 @@
-"""A finished generator from its file, with neither Hydra nor Lightning.
+"""A finished network from its file, with neither Hydra nor Lightning: a generator, a translator or an encoder.
 
 from ganforge.pretrained import from_pretrained
 generator = from_pretrained("outputs/train/my_run")
 images = generator.sample(16, seed=0)
+translator = from_pretrained("outputs/train/my_translation")
+images = translator.translate(pictures)
 """
 
 import inspect
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ganforge.interfaces import Inputs
-from ganforge.randomness import derived_generator
+from ganforge.losses.elbo import Posterior, posterior
+from ganforge.randomness import derived_generator, derived_seed
 from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
 
 WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
+BACKWARD_WEIGHTS = ("backward_generator.safetensors", "model.safetensors")
+Direction = Literal["a_to_b", "b_to_a"]
+"""From sources to images, or back."""
 BLOCK = 32
+TOGETHER = 8
+PIXELS_TOGETHER = 2**19
+"""Of images that are translated at once; a larger one is translated alone."""
+SIZE_LIMIT = 2048
+"""Pixels along the side of the images that a network was trained on: what a file claims, nobody has allocated yet."""
 METADATA_LIMIT = 10_000_000
 ARGUMENTS_LIMIT = 4096
 """Characters that may describe a network; a real one needs a few hundred, and every layer that is named costs time."""
+SPARE_PARAMETERS = 100
+"""That a network may give up again while it is built."""
 
 
 class PretrainedGenerator(Sampler):
@@ -44,7 +61,9 @@ class PretrainedGenerator(Sampler):
     @property
     def image_shape(self) -> tuple[int, ...]:
         """(C, H, W) of what it draws."""
-        return _image_shape(self.network, self.latent.dim)
+        shape = _image_shape(self.network, self.latent.dim)
+        assert shape is not None
+        return shape
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """latents (B, latent_dim), labels (B,) where there are classes -> images (B, C, H, W) in [-1, 1]."""
@@ -97,13 +116,140 @@ class PretrainedGenerator(Sampler):
         return torch.cat(images)
 
 
-def from_pretrained(path: str | Path) -> PretrainedGenerator:
-    """The generator in a run folder, an exported folder, or a .safetensors file that ganforge wrote.
+class PretrainedTranslator(Sampler):
+    """A finished generator that starts from images.
 
-    Nothing in the file is executed: weights are plain tensors, the configuration is JSON and may name only
-    `ganforge.networks`. ValueError says what is wrong with a file.
+    `image_shape` (C, S, S) is that of the images it was trained to make; `config` and `facts` are those of a
+    `PretrainedGenerator`.
     """
-    path = weights_file(Path(path))
+
+    def __init__(
+        self, network: nn.Module, image_shape: tuple[int, ...], config: dict[str, Any], facts: dict[str, Any]
+    ) -> None:
+        super().__init__(network.requires_grad_(False).to(memory_format=torch.channels_last))
+        self.image_shape, self.config, self.facts = image_shape, config, facts
+        self.source_channels: int = network.source_channels  # type: ignore[assignment]
+        self.multiple: int = network.multiple  # type: ignore[assignment]
+        """What the height and the width that the network itself takes are multiples of."""
+        self.eval()
+
+    @property
+    def direction(self) -> Direction:
+        return self.config.get("direction", "a_to_b")
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether dropout stays on, so that a translation depends on a seed."""
+        return getattr(self.network, "dropout_at_test", False)
+
+    def forward(self, source: Tensor) -> Tensor:
+        """sources (B, C', H, W) -> images (B, C, H, W), both in [-1, 1]; H and W multiples of `multiple`."""
+        return self.network(source)
+
+    def translate(self, images: Tensor, seed: int = 0, batch_size: int = TOGETHER) -> Tensor:
+        """Sources (B, source_channels, H, W) in [-1, 1] of any size -> images (B, C, H, W) in [-1, 1].
+
+        What is missing to the next multiple is mirrored at the right and at the bottom, and cut off again. Images are
+        always computed as many at a time as `batch_size`, or fewer if they are large, so that rounding never depends
+        on B, nor on the other images; on the place in a batch it may. Where dropout stays on, each is computed alone,
+        and its noise is a function of `seed` and its size.
+        """
+        if images.ndim != 4 or images.shape[1] != self.source_channels or images.numel() == 0:
+            raise ValueError(
+                f"this network translates (B, {self.source_channels}, H, W) in [-1, 1], not {tuple(images.shape)}"
+            )
+        height, width = images.shape[-2:]
+        together = 1 if self.is_noisy else self.together(height, width, batch_size)
+        translated = []
+        for block in filled_blocks(images, together):
+            with self._noise(seed):
+                translated.append(self.images(Inputs(self._padded(block)))[..., :height, :width])
+        return torch.cat(translated)[: len(images)]
+
+    def together(self, height: int, width: int, batch_size: int = TOGETHER) -> int:
+        """How many images of this size are computed at once."""
+        return max(1, min(batch_size, PIXELS_TOGETHER // (height * width)))
+
+    def sample(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError("this network translates images and draws none: use translate(images), or src/translate.py")
+
+    def _padded(self, images: Tensor) -> Tensor:
+        least = min(2 * self.multiple, self.image_shape[-1])
+        below, right = (max(least, -(-side // self.multiple) * self.multiple) - side for side in images.shape[-2:])
+        mirrors = below < images.shape[-2] and right < images.shape[-1]
+        return F.pad(images, (0, right, 0, below), mode="reflect" if mirrors else "replicate")
+
+    @contextmanager
+    def _noise(self, seed: int) -> Iterator[None]:
+        """Dropout at test draws from the stream of the seed; the streams outside go on as if it had not."""
+        if not self.is_noisy:
+            yield
+            return
+        device = next(self.network.parameters()).device
+        with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
+            torch.manual_seed(derived_seed("translate", seed))
+            yield
+
+
+class PretrainedEncoder(nn.Module):
+    """A finished encoder of an autoencoder.
+
+    `image_shape` (C, H, W) is what it encodes, in `latent_dim` dimensions; `config` and `facts` are those of a
+    `PretrainedGenerator`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        image_shape: tuple[int, ...],
+        latent_dim: int,
+        config: dict[str, Any],
+        facts: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.network = network.requires_grad_(False).to(memory_format=torch.channels_last)
+        self.image_shape, self.latent_dim, self.config, self.facts = image_shape, latent_dim, config, facts
+        self.eval()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """images (B, C, H, W) in [-1, 1] -> mean and log variance, each (B, latent_dim)."""
+        return self.network(images)
+
+    def encode(self, images: Tensor) -> Posterior:
+        """The mean and log variance, each (B, latent_dim), of q(z | x) for images (B, C, H, W) in [-1, 1].
+
+        Always computed BLOCK at a time, so that rounding never depends on B.
+        """
+        if images.ndim != 4 or images.shape[1:] != self.image_shape or images.numel() == 0:
+            shape = ", ".join(map(str, self.image_shape))
+            raise ValueError(f"this network encodes (B, {shape}) in [-1, 1], not {tuple(images.shape)}")
+        weight = next(self.network.parameters())
+        with torch.no_grad():
+            moments = [self.network(block.to(weight)) for block in filled_blocks(images, BLOCK)]
+        mean, log_variance = (torch.cat(parts)[: len(images)] for parts in zip(*moments, strict=True))
+        return posterior(mean, log_variance)
+
+    def sample(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError("this network encodes images and draws none: use encode(images), or its decoder's file")
+
+
+Pretrained: TypeAlias = PretrainedGenerator | PretrainedTranslator | PretrainedEncoder
+
+
+def filled_blocks(images: Tensor, size: int) -> Iterator[Tensor]:
+    """Consecutive blocks of exactly `size` images, the last one filled up with the last image."""
+    for start in range(0, len(images), size):
+        yield images[torch.arange(start, start + size).clamp_max(len(images) - 1)]
+
+
+def from_pretrained(path: str | Path, direction: Direction | None = None) -> Any:
+    """The network in a run folder, an exported folder, or a .safetensors file that ganforge wrote.
+
+    A `PretrainedGenerator`; a `PretrainedTranslator` where it starts from images, of a run that has both directions in
+    the one asked for; or a `PretrainedEncoder`. Nothing in the file is executed: weights are plain tensors, the
+    configuration is JSON and may name only `ganforge.networks`. ValueError says what is wrong with a file.
+    """
+    path = weights_file(Path(path), direction)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -115,10 +261,7 @@ def from_pretrained(path: str | Path) -> PretrainedGenerator:
         if sum(map(len, metadata.values())) > METADATA_LIMIT:
             raise ValueError(f"it has more than {METADATA_LIMIT:,} characters of metadata")
         config, facts = json.loads(metadata["config"]), json.loads(metadata["facts"])
-        prior = dict(config["model"]["latent"])
-        del prior["_target_"]
-        latent = Latent(**prior)
-        network = _network(dict(config["model"]["generator"]), latent.dim, tensors)
+        pretrained = _pretrained(config, facts, tensors)
     except (LookupError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(f"{path} carries no generator's configuration that ganforge can read ({reason})") from error
@@ -127,29 +270,99 @@ def from_pretrained(path: str | Path) -> PretrainedGenerator:
         raise ValueError(f"the weights in {path} do not fit their configuration: {reason}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return PretrainedGenerator(network, latent, config, facts)
+    refuse_other_direction(pretrained, direction, path)
+    return pretrained
 
 
-def weights_file(path: Path) -> Path:
+def weights_file(path: Path, direction: Direction | None = None) -> Path:
     """The file itself, or the one in a folder; ValueError where there is none."""
-    candidates = [path / name for name in WEIGHTS] if path.is_dir() else [path]
+    names = BACKWARD_WEIGHTS if direction == "b_to_a" else WEIGHTS
+    candidates = [path / name for name in names] if path.is_dir() else [path]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise ValueError(f"{path}: no such file or folder with {' or '.join(WEIGHTS)}")
+    hint = ", which model=cyclegan leaves: leave out direction=b_to_a" if path.is_dir() and names != WEIGHTS else ""
+    raise ValueError(f"{path}: no such file or folder with {' or '.join(names)}{hint}")
 
 
-def _network(arguments: dict[str, Any], latent_dim: int, tensors: dict[str, Tensor]) -> nn.Module:
-    """The network that `arguments` describe around `tensors`, allocating nothing that the file does not hold."""
+def refuse_other_direction(pretrained: Pretrained, direction: Direction | None, path: Path) -> None:
+    if direction is None:
+        return
+    if not isinstance(pretrained, PretrainedTranslator):
+        raise ValueError(f"{path} translates nothing: leave out direction={direction}")
+    if pretrained.direction != direction:
+        raise ValueError(f"{path} has the direction {pretrained.direction}: choose another file, or that direction")
+
+
+def _pretrained(config: dict[str, Any], facts: dict[str, Any], tensors: dict[str, Tensor]) -> Pretrained:
+    """What the configuration describes around `tensors`."""
+    model = config["model"]
+    if "encoder" in model:
+        arguments = dict(model["encoder"])
+        shape = (arguments["channels"], *[_size(arguments["image_size"])] * 2)
+        network, (mean, _) = _network(arguments, tensors, lambda network: _moments(network, shape), "encodes no images")
+        return PretrainedEncoder(network, shape, mean[0], config, facts)
+    if model.get("latent") is None:
+        size = _size(config["data"]["image_size"])
+        network, shape = _network(
+            dict(model["generator"]), tensors, lambda network: _translated_shape(network, size), "translates no images"
+        )
+        if config.get("direction", "a_to_b") not in ("a_to_b", "b_to_a"):
+            raise ValueError(f"direction={config['direction']!r:.40} should be a_to_b or b_to_a")
+        return PretrainedTranslator(network, shape, config, facts)
+    prior = dict(model["latent"])
+    del prior["_target_"]
+    latent = Latent(**prior)
+    network, _ = _network(
+        dict(model["generator"]), tensors, lambda network: _image_shape(network, latent.dim), "draws no images"
+    )
+    return PretrainedGenerator(network, latent, config, facts)
+
+
+def _size(claimed: Any) -> int:
+    if type(claimed) is not int or not 1 <= claimed <= SIZE_LIMIT:
+        raise ValueError(f"image_size={claimed!r:.40} should be a whole number from 1 to {SIZE_LIMIT:,}")
+    return claimed
+
+
+def _network(
+    arguments: dict[str, Any],
+    tensors: dict[str, Tensor],
+    shape: Callable[[nn.Module], tuple[Any, ...] | None],
+    otherwise: str,
+) -> tuple[nn.Module, tuple[Any, ...]]:
+    """The network that `arguments` describe around `tensors`, and what `shape` says of what it makes.
+
+    Nothing is allocated that the file does not hold. Where `shape` returns None, ValueError says `otherwise`.
+    """
     if len(json.dumps(arguments)) > ARGUMENTS_LIMIT:
         raise ValueError(f"more than {ARGUMENTS_LIMIT:,} characters describe the network")
     network_class = _network_class(arguments.pop("_target_"))
-    with torch.device("meta"):
+    with torch.device("meta"), _no_more_parameters_than(len(tensors)):
         network = network_class(**arguments).eval()
-    if len(_image_shape(network, latent_dim)) != 3:
-        raise ValueError(f"{network_class.__module__}.{network_class.__name__} draws no images")
+    made = shape(network)
+    if made is None:
+        raise ValueError(f"{network_class.__module__}.{network_class.__name__} {otherwise}")
     network.load_state_dict(tensors, assign=True)
-    return network.float()
+    return network.float(), made
+
+
+@contextmanager
+def _no_more_parameters_than(count: int) -> Iterator[None]:
+    """RuntimeError in a network that goes on and on: a number in its arguments may be any."""
+    left = count + SPARE_PARAMETERS
+
+    def counted(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise RuntimeError(f"they are {count:,} tensors, and the network has more")
+
+    handle = register_module_parameter_registration_hook(counted)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _network_class(target: str) -> type[nn.Module]:
@@ -170,7 +383,30 @@ def _network_class(target: str) -> type[nn.Module]:
 
 
 @torch.no_grad()
-def _image_shape(network: nn.Module, latent_dim: int) -> tuple[int, ...]:
+def _image_shape(network: nn.Module, latent_dim: int) -> tuple[int, ...] | None:
+    """(C, H, W) of what a generator draws; None for another kind of network."""
     device = next(network.parameters()).device
     label = None if getattr(network, "num_classes", None) is None else torch.zeros(1, dtype=torch.long, device=device)
-    return tuple(network(torch.zeros(1, latent_dim, device=device), label).shape[1:])
+    shape = tuple(network(torch.zeros(1, latent_dim, device=device), label).shape[1:])
+    return shape if len(shape) == 3 else None
+
+
+@torch.no_grad()
+def _translated_shape(network: nn.Module, size: int) -> tuple[int, ...] | None:
+    """(C, S, S) of what a generator makes of sources (C', S, S); None for another kind of network."""
+    channels, multiple = (getattr(network, name, None) for name in ("source_channels", "multiple"))
+    if not isinstance(channels, int) or not isinstance(multiple, int):
+        return None
+    if size % multiple:
+        raise ValueError(f"image_size={size} is no multiple of {multiple}, which the network needs")
+    shape = tuple(network(torch.zeros(1, channels, size, size, device="meta")).shape[1:])
+    return shape if len(shape) == 3 and shape[1:] == (size, size) else None
+
+
+@torch.no_grad()
+def _moments(network: nn.Module, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...] | None:
+    """The shapes of mean and log variance, each (D,), of images; None for another kind of network."""
+    made = network(torch.zeros(1, *shape, device="meta"))
+    if not isinstance(made, tuple) or len(made) != 2 or not made[0].ndim == made[1].ndim == 2:
+        return None
+    return tuple(tuple(moment.shape[1:]) for moment in made)

@@ -116,7 +116,8 @@ def test_classes_take_turns_and_come_back_as_classes_of_a_folder(tmp_path: Path)
     write_images(conditional(), replace(REQUEST, count=36), tmp_path)
     assert files(tmp_path / "images")[:4] == ["00/000000.png", "00/000012.png", "00/000024.png", "01/000001.png"]
     described = {"num_classes": None, "batch_size": 2, "seed": 0, "flip": False}
-    data = Folder(str(tmp_path / "images"), 8, 1, str(tmp_path), held_out=0.5, memory_gib=1, **described)
+    place = {"path": str(tmp_path / "images"), "cache": str(tmp_path), "memory_gib": 1}
+    data = Folder(image_size=8, channels=1, held_out=0.5, **place, **described)
     data.load_splits()
     assert data.num_classes == 12
     split = data.train_split

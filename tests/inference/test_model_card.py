@@ -74,9 +74,10 @@ def test_public_data_goes_by_its_name_on_the_hub_and_no_other_data_has_a_name() 
 
 
 def test_every_public_data_set_of_the_configuration_has_a_name() -> None:
-    """The others read a path, whose name tells of its owner."""
+    """The others read a path, whose name tells of its owner, or are made of others."""
     configured = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "conf" / "data").glob("*.yaml")}
-    public = {node["_target_"] for node in configured.values() if "_target_" in node and "path" not in node}
+    own = {"path", "source"}
+    public = {node["_target_"] for node in configured.values() if "_target_" in node and not own & set(node)}
     assert public == set(DATASETS)
 
 

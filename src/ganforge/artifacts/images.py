@@ -84,6 +84,11 @@ def read_image(path: Path, shape: tuple[int, ...]) -> Tensor:
     return _centre(_decoded(path, "L" if shape[0] == 1 else "RGB"), shape)
 
 
+def read_whole_image(path: Path, channels: int) -> Tensor:
+    """All of any picture as (C, H, W) uint8 of its own size, as of `read_image`."""
+    return _pixels(_decoded(path, "L" if channels == 1 else "RGB"))
+
+
 def read_halves(path: Path, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """The centres of the left and of the right half of a picture, as of `read_image`."""
     both = _decoded(path, "L" if left[0] == right[0] == 1 else "RGB")
@@ -110,8 +115,12 @@ def _decoded(path: Path, mode: str) -> Image.Image:
 
 def _centre(image: Image.Image, shape: tuple[int, ...]) -> Tensor:
     channels, height, width = shape
-    image = ImageOps.fit(image.convert("L" if channels == 1 else "RGB"), (width, height), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(image).reshape(height, width, channels)).movedim(-1, 0)
+    image = image.convert("L" if channels == 1 else "RGB")
+    return _pixels(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
+
+
+def _pixels(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image).reshape(image.height, image.width, -1)).movedim(-1, 0)
 
 
 def eight_bits(image: Image.Image, tiff_tags: Mapping[int, Any]) -> Image.Image:

@@ -52,14 +52,20 @@ FACTS = ("_target_", "image_size", "channels", "num_classes", "source_channels")
 def portable(config: dict[str, Any], network: str = "generator") -> dict[str, Any]:
     """That part of a run's configuration which goes with the weights: how they came about, and no place on a disk.
 
-    What makes images is called `generator` there, also where it is a decoder, or works in the other direction.
+    What makes images is called `generator` there, also where it is a decoder, or works in the other direction. Of a
+    translation it says the direction, and the view that the sources are, if they are one.
     """
     model = config["model"]
     part = drawing_part(model) if network == "generator" else network
     name = "encoder" if network == "encoder" else "generator"
+    translation = {}
+    if model.get("latent") is None:
+        backward = network == "backward_generator" or config.get("direction") == "b_to_a"
+        translation = {"direction": "b_to_a" if backward else "a_to_b", "view": config.get("view")}
     return {
         "model": {name: model[part], "latent": model.get("latent")},
         "data": {fact: config["data"][fact] for fact in FACTS if fact in config["data"]},
+        **translation,
         **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
     }
 

@@ -1,4 +1,4 @@
-"""A generator for use elsewhere: a folder of formats, each loaded in its own runtime and compared with the source."""
+"""A finished network for use elsewhere: a folder of formats, each loaded in its runtime and compared to the source."""
 
 import io
 import zipfile
@@ -18,41 +18,50 @@ from ganforge.artifacts.folders import whole_folder
 from ganforge.artifacts.images import grid, save_png
 from ganforge.artifacts.records import read_lines, write_json
 from ganforge.artifacts.tensors import portable, save_generator
-from ganforge.inference.model_card import DATASETS, model_card
-from ganforge.pretrained import PretrainedGenerator, from_pretrained
+from ganforge.inference.model_card import DATASETS, any_size_in_pt2, model_card
+from ganforge.pretrained import (
+    Direction,
+    Pretrained,
+    PretrainedEncoder,
+    PretrainedGenerator,
+    PretrainedTranslator,
+    from_pretrained,
+)
+from ganforge.randomness import derived_generator
 from ganforge.suggestions import suggestion
 
 TOLERANCE = 1e-4
 RECORDED, COMPARED = 2, (1, 5)
 """The batch that a graph is recorded with, and those that it is compared with."""
-Draw = Callable[..., Tensor]
-"""Latents (B, latent_dim), and labels (B,) where there are classes -> images."""
+Outputs = Tensor | tuple[Tensor, ...]
+Draw = Callable[..., Outputs]
+"""What `inputs` makes -> images, or of an encoder mean and log variance."""
 
 
 class Format(NamedTuple):
     file: str
     packages: tuple[str, ...]
-    write: Callable[[PretrainedGenerator, Path], None]
+    write: Callable[[Pretrained, Path], None]
     load: Callable[[Path], Draw]
 
 
-def export(source: Path, formats: list[str], output: Path) -> dict[str, float]:
+def export(source: Path, formats: list[str], output: Path, direction: Direction | None = None) -> dict[str, float]:
     """Fill the folder `output`; returns the largest difference from the source for each file with weights.
 
     ValueError, and no folder, where the source cannot be read, a package is missing or a difference is too large.
     """
     refuse_impossible_formats(formats)
     with whole_folder(output) as folder:
-        generator = published(source)
+        pretrained = published(source, direction)
         differences = {
-            FORMATS[name].file: write_and_compare(generator, name, folder)
+            FORMATS[name].file: write_and_compare(pretrained, name, folder)
             for name in dict.fromkeys(["safetensors", *formats])
         }
-        images = generator.images_from(*inputs(generator, 64))
-        save_png(folder / "samples.png", grid(images))
-        write_json(folder / "config.json", generator.config)
+        if isinstance(pretrained, PretrainedGenerator):
+            save_png(folder / "samples.png", grid(pretrained.images_from(*inputs(pretrained, 64))))
+        write_json(folder / "config.json", pretrained.config)
         with replacing(folder / "README.md") as file:
-            file.write(model_card(generator, differences).encode())
+            file.write(model_card(pretrained, differences).encode())
     return differences
 
 
@@ -67,29 +76,38 @@ def refuse_impossible_formats(formats: list[str]) -> None:
             raise ValueError(f"format={name} needs {', '.join(missing)}: pip install 'ganforge[export]'")
 
 
-def published(source: Path) -> PretrainedGenerator:
-    """The generator with only that part of its configuration and facts that tells nothing of this computer."""
-    generator = from_pretrained(source)
-    facts = generator.facts
+def published(source: Path, direction: Direction | None = None) -> Pretrained:
+    """The network with only that part of its configuration and facts that tells nothing of this computer.
+
+    Scores are those of what the run draws, so that an encoder or the generator of the other direction has none.
+    """
+    pretrained: Pretrained = from_pretrained(source, direction)
+    facts = pretrained.facts
     try:
-        config = portable(generator.config)
-        known = {"images_seen": facts["images_seen"], "scores": facts["scores"]}
-        measured = evaluation(source / RECORDS, known) or facts
+        config = portable(pretrained.config, "encoder" if isinstance(pretrained, PretrainedEncoder) else "generator")
+        known = {"images_seen": facts["images_seen"], "scores": facts["scores"] if was_scored(pretrained) else {}}
+        measured = (evaluation(source / RECORDS, known) or facts) if known["scores"] else {}
         if "stamp" in measured:
             known |= {"real": measured["real"], "stamp": public_stamp(measured["stamp"], config["data"]["_target_"])}
         if not all(isinstance(images, int) for images in (config["images"], known["images_seen"])):
             raise TypeError("images is not a number")
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{source} does not say how its generator was trained: {error!r}") from error
-    generator = PretrainedGenerator(generator.network, generator.latent, config, known)
-    refuse_what_no_card_can_say(generator, source)
-    return generator
+    pretrained.config, pretrained.facts = config, known
+    refuse_what_no_card_can_say(pretrained, source)
+    return pretrained
 
 
-def refuse_what_no_card_can_say(generator: PretrainedGenerator, source: Path) -> None:
+def was_scored(pretrained: Pretrained) -> bool:
+    if isinstance(pretrained, PretrainedTranslator):
+        return pretrained.direction == "a_to_b"
+    return isinstance(pretrained, PretrainedGenerator)
+
+
+def refuse_what_no_card_can_say(pretrained: Pretrained, source: Path) -> None:
     """A text where a number belongs, or something missing, before anything is written."""
     try:
-        model_card(generator, {})
+        model_card(pretrained, {})
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{source} does not say how its generator was trained: {error!r}") from error
 
@@ -106,64 +124,111 @@ def public_stamp(stamp: dict[str, Any], target: str) -> dict[str, Any]:
     return stamp | {"data": stamp["data"].rpartition(":")[2], "split": stamp["split"].partition(" of ")[0]}
 
 
-def inputs(generator: PretrainedGenerator, count: int) -> tuple[Tensor, ...]:
-    """The first latents of seed 0, and the classes in turn where there are any."""
-    latents = generator.latents(count)
-    if generator.num_classes is None:
+def inputs(pretrained: Pretrained, count: int) -> tuple[Tensor, ...]:
+    """The first latents of seed 0, and the classes in turn where there are any; or pictures of noise to start from."""
+    if not isinstance(pretrained, PretrainedGenerator):
+        return (noise(pretrained, count, *pretrained.image_shape[1:]),)
+    latents = pretrained.latents(count)
+    if pretrained.num_classes is None:
         return (latents,)
-    return latents, torch.arange(count) % generator.num_classes
+    return latents, torch.arange(count) % pretrained.num_classes
 
 
-def write_and_compare(generator: PretrainedGenerator, name: str, folder: Path) -> float:
-    """The largest difference of a written format from `generator`; ValueError where it exceeds TOLERANCE."""
+def noise(pretrained: PretrainedTranslator | PretrainedEncoder, count: int, height: int, width: int) -> Tensor:
+    """Pictures (count, C, H, W) in [-1, 1] of what the network starts from."""
+    channels = pretrained.image_shape[0]
+    if isinstance(pretrained, PretrainedTranslator):
+        channels = pretrained.source_channels
+    shape = (count, channels, height, width)
+    return torch.rand(shape, generator=derived_generator("export", *shape)) * 2 - 1
+
+
+def names(pretrained: Pretrained) -> tuple[list[str], list[str]]:
+    """Of the inputs and of the outputs of a graph."""
+    if isinstance(pretrained, PretrainedGenerator):
+        return ["z", "label"][: 1 if pretrained.num_classes is None else 2], ["images"]
+    if isinstance(pretrained, PretrainedTranslator):
+        return ["source"], ["images"]
+    return ["images"], ["mean", "log_variance"]
+
+
+def write_and_compare(pretrained: Pretrained, name: str, folder: Path) -> float:
+    """The largest difference of a written format from `pretrained`; ValueError where it exceeds TOLERANCE.
+
+    Where a translator's file takes other sizes, one of these is compared too.
+    """
     file = folder / FORMATS[name].file
-    FORMATS[name].write(generator, file)
-    draw = FORMATS[name].load(file)
-    batches = [inputs(generator, count) for count in COMPARED]
-    difference = max((draw(*batch) - generator(*batch)).abs().max().item() for batch in batches)
-    if not difference <= TOLERANCE:
-        raise ValueError(f"format={name} draws other images: they differ by {difference:.2g}, and may by {TOLERANCE:g}")
-    return difference
+    FORMATS[name].write(pretrained, file)
+    draw, source = FORMATS[name].load(file), recordable(pretrained)
+    batches = [inputs(pretrained, count) for count in COMPARED]
+    if isinstance(pretrained, PretrainedTranslator) and (name != "pt2" or any_size_in_pt2(pretrained)):
+        multiple, (_, height, width) = pretrained.multiple, pretrained.image_shape
+        batches.append((noise(pretrained, COMPARED[-1], height + multiple, width + 2 * multiple),))
+    difference = torch.stack(
+        [
+            (one - other).abs().max()
+            for batch in batches
+            for one, other in zip(as_tuple(draw(*batch)), as_tuple(source(*batch)), strict=True)
+        ]
+    )
+    largest = difference.max().item()
+    if not largest <= TOLERANCE:
+        raise ValueError(f"format={name} draws other images: they differ by {largest:.2g}, and may by {TOLERANCE:g}")
+    return largest
 
 
-def write_safetensors(generator: PretrainedGenerator, path: Path) -> None:
-    save_generator(path, generator.network, generator.config, generator.facts)
+def as_tuple(outputs: Outputs) -> tuple[Tensor, ...]:
+    return (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+
+
+def recordable(pretrained: Pretrained) -> nn.Module:
+    """A copy of the network with weights in the order that every runtime reads, and without dropout."""
+    network = deepcopy(pretrained.network).to(memory_format=torch.contiguous_format)
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+    return network
+
+
+def write_safetensors(pretrained: Pretrained, path: Path) -> None:
+    save_generator(path, pretrained.network, pretrained.config, pretrained.facts)
 
 
 def load_safetensors(path: Path) -> Draw:
-    return from_pretrained(path.parent)
+    return recordable(from_pretrained(path.parent))
 
 
-def contiguous(network: nn.Module) -> nn.Module:
-    """A copy with weights in the order that every runtime reads."""
-    return deepcopy(network).to(memory_format=torch.contiguous_format)
+def program(pretrained: Pretrained, *, any_size: bool) -> ExportedProgram:
+    """The graph for any batch, and with `any_size` for any height and width that a translator takes.
 
-
-def program(generator: PretrainedGenerator) -> ExportedProgram:
-    """The graph for any batch; without the stack traces, which name the folders of this computer."""
-    example = inputs(generator, RECORDED)
-    batch = torch.export.Dim("batch", min=1)
-    exported = torch.export.export(
-        contiguous(generator.network), example, dynamic_shapes=tuple({0: batch} for _ in example)
-    )
+    It is without the stack traces, which name the folders of this computer.
+    """
+    example = inputs(pretrained, RECORDED)
+    free: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
+    if any_size and isinstance(pretrained, PretrainedTranslator):
+        multiple, side = pretrained.multiple, max(pretrained.image_shape[-1], 2 * pretrained.multiple)
+        example = (noise(pretrained, RECORDED, side, side),)
+        free |= {2: multiple * torch.export.Dim("height", min=1), 3: multiple * torch.export.Dim("width", min=1)}
+    exported = torch.export.export(recordable(pretrained), example, dynamic_shapes=tuple(free for _ in example))
     for node in exported.graph.nodes:
         node.meta.pop("stack_trace", None)
     return exported
 
 
-def write_pt2(generator: PretrainedGenerator, path: Path) -> None:
+def write_pt2(pretrained: Pretrained, path: Path) -> None:
+    any_size = isinstance(pretrained, PretrainedTranslator) and any_size_in_pt2(pretrained)
     with replacing(path) as file:
-        torch.export.save(program(generator), file)
+        torch.export.save(program(pretrained, any_size=any_size), file)
 
 
 def load_pt2(path: Path) -> Draw:
     return torch.export.load(path).module()
 
 
-def write_onnx(generator: PretrainedGenerator, path: Path) -> None:
-    names = ["z", "label"][: len(inputs(generator, RECORDED))]
+def write_onnx(pretrained: Pretrained, path: Path) -> None:
+    given, made = names(pretrained)
     exported = torch.onnx.export(
-        program(generator), dynamo=True, input_names=names, output_names=["images"], verbose=False
+        program(pretrained, any_size=True), dynamo=True, input_names=given, output_names=made, verbose=False
     )
     assert exported is not None
     with replacing(path) as file:
@@ -176,17 +241,17 @@ def load_onnx(path: Path) -> Draw:
     session = onnxruntime.InferenceSession(path)
     names = [tensor.name for tensor in session.get_inputs()]
 
-    def draw(*tensors: Tensor) -> Tensor:
-        (images,) = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)})
-        return torch.from_numpy(images)
+    def draw(*tensors: Tensor) -> tuple[Tensor, ...]:
+        made = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)})
+        return tuple(map(torch.from_numpy, made))
 
     return draw
 
 
-def write_torchscript(generator: PretrainedGenerator, path: Path) -> None:
+def write_torchscript(pretrained: Pretrained, path: Path) -> None:
     """Without its `.debug_pkl` records, which name the folders of this computer."""
     recorded = io.BytesIO()
-    torch.jit.save(torch.jit.trace(contiguous(generator.network), inputs(generator, RECORDED)), recorded)
+    torch.jit.save(torch.jit.trace(recordable(pretrained), inputs(pretrained, RECORDED)), recorded)
     with replacing(path) as file, zipfile.ZipFile(recorded) as archive, zipfile.ZipFile(file, "w") as stripped:
         for name in archive.namelist():
             if not name.endswith(".debug_pkl"):

@@ -1,16 +1,13 @@
 """What a finished generator draws: images, grids and a loop through its latents; or the latent behind an image."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ValidationError
-from rich.console import Console
-from rich.progress import track
+from omegaconf import DictConfig
 from torch import Tensor
 
 from ganforge.artifacts.files import replacing
@@ -19,7 +16,17 @@ from ganforge.artifacts.images import enlarged, grid, read_image, save_animation
 from ganforge.artifacts.tensors import save_tensors
 from ganforge.inference.interpolation import loop
 from ganforge.inference.projection import STARTS, STEPS, project
-from ganforge.pretrained import BLOCK, WEIGHTS, PretrainedGenerator, from_pretrained, weights_file
+from ganforge.inference.requests import typed
+from ganforge.pretrained import (
+    BLOCK,
+    WEIGHTS,
+    Pretrained,
+    PretrainedGenerator,
+    PretrainedTranslator,
+    from_pretrained,
+    weights_file,
+)
+from ganforge.process.terminal import watched
 
 GRID = 64
 CLASS_ROWS, CLASS_COLUMNS = 64, 8
@@ -43,14 +50,8 @@ class Request:
 
 def requested(config: DictConfig) -> Request:
     """The request that a configuration makes; ValueError names a key whose value makes no sense."""
-    values = OmegaConf.masked_copy(config, [field.name for field in fields(Request)])
-    if isinstance(values.labels, int):
-        values.labels = [values.labels]
-    try:
-        request = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Request), values))
-    except ValidationError as error:
-        raise ValueError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
-    assert isinstance(request, Request)
+    labels = config.labels
+    request = typed(config, Request, labels=[labels] if isinstance(labels, int) else labels)
     if (request.run is None) == (request.weights is None):
         raise ValueError("say which generator: run=<a run folder>, or weights=<a .safetensors file>")
     if request.count < 1 or request.first < 0:
@@ -64,7 +65,7 @@ def generate(request: Request, outputs: Path) -> tuple[Path, str]:
     ValueError, and nothing written, where the request does not suit the generator.
     """
     source = weights_file(Path(request.run or request.weights or "."))
-    generator = from_pretrained(source)
+    generator = drawing(from_pretrained(source), source)
     if not draws_points(generator) and generator.image_shape[0] not in (1, 3):
         raise ValueError(f"{source} draws {generator.image_shape[0]} channels, and a picture has 1 or 3")
     refuse_unknown_labels(generator, request.labels)
@@ -74,6 +75,14 @@ def generate(request: Request, outputs: Path) -> tuple[Path, str]:
         if request.project is not None:
             return folder, write_projection(generator, request, Path(request.project), unfinished)
         return folder, write(generator, request, unfinished)
+
+
+def drawing(pretrained: Pretrained, source: Path) -> PretrainedGenerator:
+    if isinstance(pretrained, PretrainedGenerator):
+        return pretrained
+    if isinstance(pretrained, PretrainedTranslator):
+        raise ValueError(f"{source} translates pictures and draws none: use src/translate.py with input=")
+    raise ValueError(f"{source} encodes images and draws none: use generator.safetensors, which lies beside it")
 
 
 def refuse_unknown_labels(generator: PretrainedGenerator, labels: list[int] | None) -> None:
@@ -185,9 +194,3 @@ def file_name(generator: PretrainedGenerator, request: Request, number: int) -> 
 
 def draws_points(generator: PretrainedGenerator) -> bool:
     return generator.image_shape == (2, 1, 1)
-
-
-def watched(steps: range, verb: str) -> Iterable[int]:
-    """The steps, with a bar while they go on if someone is looking at the terminal."""
-    console = Console()
-    return track(steps, verb, console=console, transient=True, disable=not console.is_terminal)

@@ -1,14 +1,15 @@
-"""The page that introduces an exported generator, with the front matter that the Hugging Face Hub reads.
+"""The page that introduces an exported network, with the front matter that the Hugging Face Hub reads.
 
 A file of weights may come from anybody, and says of itself what it likes. Its texts are made `inert` before anything
 is written, and those that are not our own stand in code spans.
 """
 
+from copy import copy
 from typing import Any
 
 import yaml
 
-from ganforge.pretrained import PretrainedGenerator
+from ganforge.pretrained import Pretrained, PretrainedEncoder, PretrainedGenerator, PretrainedTranslator
 
 DATASETS = {
     "ganforge.data.digits.Digits": ("digits", "handwritten digits that scikit-learn ships"),
@@ -22,36 +23,92 @@ DATASETS = {
 OWN_IMAGES = ("own_images", "images of the author's own")
 """What is said of any other data."""
 PLAYERS = ("generator", "discriminator", "autoencoder")
-TASK = "unconditional-image-generation"
+TASKS = {
+    PretrainedGenerator: "unconditional-image-generation",
+    PretrainedTranslator: "image-to-image",
+    PretrainedEncoder: "image-feature-extraction",
+}
+"""The Hub's names for what a network does."""
 
 
-def model_card(generator: PretrainedGenerator, differences: dict[str, float]) -> str:
-    """README.md of an exported generator.
+def model_card(pretrained: Pretrained, differences: dict[str, float]) -> str:
+    """README.md of an exported network.
 
-    `differences`: how far the images of each file are from the source's at most, by the file's name.
+    `differences`: how far what each file makes is from what the source makes at most, by the file's name.
     """
-    generator = PretrainedGenerator(
-        generator.network, generator.latent, inert(generator.config), inert(generator.facts)
-    )
-    front = yaml.safe_dump(front_matter(generator), sort_keys=False)
-    shape = ", ".join(map(str, generator.image_shape))
+    pretrained = copy(pretrained)
+    pretrained.config, pretrained.facts = inert(pretrained.config), inert(pretrained.facts)
+    front = yaml.safe_dump(front_matter(pretrained), sort_keys=False)
+    started_from = "latents" if isinstance(pretrained, PretrainedGenerator) else "pictures"
     sections = [
         f"---\n{front}---",
-        f"# {title(generator)}",
-        f"{kind(generator.config)[1]}, trained with ganforge. The first 64 images of seed 0:",
-        "![64 generated images](samples.png)",
-        f"With ganforge installed, in this folder:\n\n{snippet('model.safetensors', generator)}",
-        f"Images are (B, {shape}) in [-1, 1].",
+        f"# {title(pretrained)}",
+        *introduction(pretrained),
+        f"With ganforge installed, in this folder:\n\n{snippet('model.safetensors', pretrained)}",
+        *ranges(pretrained, differences),
         "## Training",
-        table(["what", "how"], training(generator)),
+        table(["what", "how"], training(pretrained)),
         "## Scores",
-        *scores(generator.facts),
+        *scores(pretrained.facts),
         "## Files",
-        "Each was loaded again in its own runtime and given the same latents as the source.",
+        f"Each was loaded again in its own runtime and given the same {started_from} as the source.",
         table(["file", "largest difference from the source"], [[code(f), f"{d:.2g}"] for f, d in differences.items()]),
-        *(f"{code(file)}:\n\n{snippet(file, generator)}" for file in differences if file != "model.safetensors"),
+        *(f"{code(file)}:\n\n{snippet(file, pretrained)}" for file in differences if file != "model.safetensors"),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def introduction(pretrained: Pretrained) -> list[str]:
+    about = kind(pretrained)[1]
+    if isinstance(pretrained, PretrainedGenerator):
+        return [
+            f"{about}, trained with ganforge. The first 64 images of seed 0:",
+            "![64 generated images](samples.png)",
+        ]
+    if isinstance(pretrained, PretrainedEncoder):
+        return [f"{about}, trained with ganforge."]
+    start, end = ends(pretrained)
+    return [f"{about}, trained with ganforge: from {start} to {end}."]
+
+
+def ends(translator: PretrainedTranslator) -> tuple[str, str]:
+    """What it translates from, and what to."""
+    _, name = dataset(translator.config)
+    view = translator.config.get("view")
+    a, b = (f"{code(described(view))} of {name}", name) if view else (f"the sources of {name}", f"the images of {name}")
+    return (a, b) if translator.direction == "a_to_b" else (b, a)
+
+
+def ranges(pretrained: Pretrained, differences: dict[str, float]) -> list[str]:
+    """Paragraphs: the shapes of what goes in and what comes out, and what the graphs do not do."""
+    shape = ", ".join(map(str, pretrained.image_shape))
+    if isinstance(pretrained, PretrainedGenerator):
+        return [f"Images are (B, {shape}) in [-1, 1]."]
+    if isinstance(pretrained, PretrainedEncoder):
+        latents = f"(B, {pretrained.latent_dim})"
+        return [f"Images are (B, {shape}) in [-1, 1]; mean and log variance of their latents are {latents}."]
+    channels, (made, height, width) = pretrained.source_channels, pretrained.image_shape
+    sentences = [f"Sources are (B, {channels}, H, W) and images (B, {made}, H, W), in [-1, 1]."]
+    sentences += [f"It was trained at {width}x{height}; {code('translate')} takes any height and width."]
+    multiple = pretrained.multiple
+    if any(file != "model.safetensors" for file in differences):
+        sentences += [f"Those that the graphs take are multiples of {multiple}."]
+    if "model.pt2" in differences:
+        if any_size_in_pt2(pretrained):
+            sentences += [f"Of {code('model.pt2')} they are at least {2 * multiple}."]
+        else:
+            sentences += [f"{code('model.pt2')} takes {width}x{height} alone, which it halves to a single pixel."]
+    if pretrained.is_noisy:
+        sentences += ["Its noise is dropout, which stays on: a translation depends on a seed. The graphs are without."]
+    return [" ".join(sentences)]
+
+
+def any_size_in_pt2(translator: PretrainedTranslator) -> bool:
+    """Whether torch.export can leave height and width open: not where the training size is halved to one pixel.
+
+    It treats a size of one as unlike all others.
+    """
+    return translator.image_shape[-1] >= 2 * translator.multiple
 
 
 def inert(value: Any) -> Any:
@@ -68,62 +125,75 @@ def code(text: Any) -> str:
     return f"`{str(text).strip() or ' '}`"
 
 
-def front_matter(generator: PretrainedGenerator) -> dict[str, Any]:
+def front_matter(pretrained: Pretrained) -> dict[str, Any]:
     """The Hub's metadata; without scores it has no model-index, and no licence is made up."""
-    identifier, name = dataset(generator.config)
+    identifier, name = dataset(pretrained.config)
+    task = TASKS[type(pretrained)]
+    about = "image-generation" if isinstance(pretrained, PretrainedGenerator) else task
     metadata: dict[str, Any] = {
         "library_name": "ganforge",
-        "pipeline_tag": TASK,
-        "tags": list(dict.fromkeys([kind(generator.config)[0], architecture(generator.config), "image-generation"])),
+        "pipeline_tag": task,
+        "tags": list(dict.fromkeys([kind(pretrained)[0], architecture(pretrained.config), about])),
     }
     if "/" in identifier:
         metadata["datasets"] = [identifier]
-    if generator.facts.get("scores"):
+    if pretrained.facts.get("scores"):
         result = {
-            "task": {"type": TASK},
+            "task": {"type": task},
             "dataset": {"type": identifier, "name": name},
-            "metrics": [{"type": key, "name": key, "value": value} for key, value in generator.facts["scores"].items()],
+            "metrics": [
+                {"type": key, "name": key, "value": value} for key, value in pretrained.facts["scores"].items()
+            ],
         }
-        metadata["model-index"] = [{"name": title(generator), "results": [result]}]
+        metadata["model-index"] = [{"name": title(pretrained), "results": [result]}]
     return metadata
 
 
-def kind(config: dict[str, Any]) -> tuple[str, str]:
+def kind(pretrained: Pretrained) -> tuple[str, str]:
     """The Hub's tag for it, and what it is in words."""
-    if "adversarial" in config["loss"]:
+    if isinstance(pretrained, PretrainedEncoder):
+        return "vae", "The encoder of a variational autoencoder"
+    if isinstance(pretrained, PretrainedTranslator):
+        return "gan", "The generator of a generative adversarial network that translates images"
+    if "adversarial" in pretrained.config["loss"]:
         return "gan", "A generative adversarial network"
     return "vae", "The decoder of a variational autoencoder"
 
 
-def title(generator: PretrainedGenerator) -> str:
-    identifier, _ = dataset(generator.config)
-    _, height, width = generator.image_shape
-    return f"{architecture(generator.config)} {identifier.rpartition('/')[2]} {width}x{height}"
+def title(pretrained: Pretrained) -> str:
+    identifier, _ = dataset(pretrained.config)
+    _, height, width = pretrained.image_shape
+    backward = isinstance(pretrained, PretrainedTranslator) and pretrained.direction == "b_to_a"
+    end = " backwards" if backward else ""
+    return f"{architecture(pretrained.config)} {identifier.rpartition('/')[2]} {width}x{height}{end}"
 
 
 def architecture(config: dict[str, Any]) -> str:
     """`dcgan` for ganforge.networks.dcgan.Generator."""
-    return config["model"]["generator"]["_target_"].split(".")[-2]
+    return network(config)["_target_"].split(".")[-2]
+
+
+def network(config: dict[str, Any]) -> dict[str, Any]:
+    """The node of what was exported."""
+    return config["model"]["encoder" if "encoder" in config["model"] else "generator"]
 
 
 def dataset(config: dict[str, Any]) -> tuple[str, str]:
     return DATASETS.get(config["data"]["_target_"], OWN_IMAGES)
 
 
-def training(generator: PretrainedGenerator) -> list[list[str]]:
+def training(pretrained: Pretrained) -> list[list[str]]:
     """What was trained on what, and how; a row for each choice."""
-    config, latent = generator.config, generator.latent
-    loss = config["loss"]
-    parts = {"generator": config["model"]["generator"], "loss": loss.get("adversarial", loss)}
+    config, loss = pretrained.config, pretrained.config["loss"]
+    part = "encoder" if isinstance(pretrained, PretrainedEncoder) else "generator"
+    parts = {part: network(config), "loss": loss.get("adversarial", loss)}
     parts |= {f"penalty {code(name)}": node for name, node in (loss.get("penalties") or {}).items()}
     parts |= {"constraint": loss.get("constraint")}
     parts |= {f"optimizer of the {player}": config["optimizer"].get(player) for player in PLAYERS}
-    weights = sum(parameter.numel() for parameter in generator.network.parameters())
-    classes = generator.num_classes
+    weights = sum(parameter.numel() for parameter in pretrained.network.parameters())
     return [
         ["data", dataset(config)[1]],
-        ["latent", f"{latent.dim} dimensions, {latent.distribution}"],
-        ["classes", "none to choose from" if classes is None else f"{classes}, chosen by labels (B,) from 0"],
+        *start(pretrained),
         ["network", f"{architecture(config)}, {weights:,} weights"],
         *([name, code(described(node))] for name, node in parts.items() if node),
         *(
@@ -131,8 +201,21 @@ def training(generator: PretrainedGenerator) -> list[list[str]]:
             if "n_critic" in loss
             else []
         ),
-        ["budget", f"{config['images']:,} real images shown; this is after {generator.facts['images_seen']:,}"],
+        ["budget", f"{config['images']:,} real images shown; this is after {pretrained.facts['images_seen']:,}"],
         ["seed", f"{config['seed']:d}"],
+    ]
+
+
+def start(pretrained: Pretrained) -> list[list[str]]:
+    """Rows: what the network starts from."""
+    if isinstance(pretrained, PretrainedTranslator):
+        return [["direction", " to ".join(ends(pretrained))]]
+    if isinstance(pretrained, PretrainedEncoder):
+        return [["latent", f"{pretrained.latent_dim} dimensions"]]
+    latent, classes = pretrained.latent, pretrained.num_classes
+    return [
+        ["latent", f"{latent.dim} dimensions, {latent.distribution}"],
+        ["classes", "none to choose from" if classes is None else f"{classes}, chosen by labels (B,) from 0"],
     ]
 
 
@@ -150,7 +233,8 @@ def scores(facts: dict[str, Any]) -> list[str]:
         rows = [[code(name), f"{value:.4g}"] for name, value in facts["scores"].items()]
         return [table(["score", "generated"], rows), "What they were measured with was not recorded with the weights."]
     real = facts["real"]
-    rows = [[code(name), f"{value:.4g}", f"{real['scores'][name]:.4g}"] for name, value in facts["scores"].items()]
+    of_real = {name: f"{value:.4g}" for name, value in real["scores"].items()}
+    rows = [[code(name), f"{value:.4g}", of_real.get(name, "")] for name, value in facts["scores"].items()]
     return [
         table(["score", "generated", f"{real['images']:,} real images"], rows),
         "The last column is what real images score in the generator's place. "
@@ -168,14 +252,26 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def snippet(file: str, generator: PretrainedGenerator) -> str:
-    """The Python that draws 16 images from `file`."""
+def snippet(file: str, pretrained: Pretrained) -> str:
+    """The Python that makes 16 images, or encodes them, with `file`."""
+    if isinstance(pretrained, PretrainedGenerator):
+        lines = drawing(pretrained)[file]
+    elif isinstance(pretrained, PretrainedTranslator):
+        shape = (16, pretrained.source_channels, *pretrained.image_shape[1:])
+        lines = starting_from_images(shape, "images", "source", "translator", "translate")[file]
+    else:
+        shape = (16, *pretrained.image_shape)
+        lines = starting_from_images(shape, "mean, log_variance", "images", "encoder", "encode")[file]
+    return "\n".join(["```python", *lines, "```"])
+
+
+def drawing(generator: PretrainedGenerator) -> dict[str, list[str]]:
     size, classes = f"16, {generator.latent.dim}", generator.num_classes
     normal = generator.latent.distribution == "normal"
     draw = f"torch.randn({size})" if normal else f"torch.rand({size}) * 2 - 1"
     random = f"standard_normal(({size}))" if normal else f"uniform(-1, 1, ({size}))"
     choose = "" if classes is None else f"arange(16) % {classes}"
-    lines = {
+    return {
         "model.safetensors": [
             *(["import torch"] if choose else []),
             "from ganforge.pretrained import from_pretrained",
@@ -194,4 +290,25 @@ def snippet(file: str, generator: PretrainedGenerator) -> str:
             f'images = torch.export.load("model.pt2").module()({draw}{choose and f", torch.{choose}"})',
         ],
     }
-    return "\n".join(["```python", *lines[file], "```"])
+
+
+def starting_from_images(shape: tuple[int, ...], made: str, name: str, subject: str, verb: str) -> dict[str, list[str]]:
+    """With noise in the place of the user's own pictures; `name` is that of the graph's input."""
+    pictures = f"pictures = torch.rand{shape} * 2 - 1"
+    return {
+        "model.safetensors": [
+            "import torch",
+            "from ganforge.pretrained import from_pretrained",
+            f'{subject} = from_pretrained(".")',
+            pictures,
+            f"{made} = {subject}.{verb}(pictures)",
+        ],
+        "model.onnx": [
+            "import numpy, onnxruntime",
+            f'pictures = numpy.random.default_rng(0).uniform(-1, 1, {shape}).astype("float32")',
+            f"{made if ',' in made else f'{made},'} = "
+            f'onnxruntime.InferenceSession("model.onnx").run(None, {{"{name}": pictures}})',
+        ],
+        "model.pt": ["import torch", pictures, f'{made} = torch.jit.load("model.pt")(pictures)'],
+        "model.pt2": ["import torch", pictures, f'{made} = torch.export.load("model.pt2").module()(pictures)'],
+    }

@@ -73,6 +73,7 @@ class Generator(nn.Module):
                 f"(dropout_stages={dropout_stages}, and {depth - 2} between the innermost and the outermost)"
             )
         self.source_channels = source_channels
+        self.dropout_at_test = dropout_at_test
         self.multiple = 2**depth
         widths = widths_down(width, depth)
         bias = normalization != "batch"

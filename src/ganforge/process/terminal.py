@@ -2,9 +2,13 @@
 
 import os
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console
+from rich.progress import track
+
+T = TypeVar("T")
 
 
 class Unbroken:
@@ -53,3 +57,9 @@ def warn(message: str) -> None:
 def plain_console() -> Console:
     """Shows names and paths as they are: no brackets or colons mean anything, no numbers are coloured."""
     return Console(highlight=False, markup=False, emoji=False)
+
+
+def watched(steps: Sequence[T], verb: str) -> Iterable[T]:
+    """The steps, with a bar while they go on if someone is looking at the terminal."""
+    console = Console()
+    return track(steps, verb, console=console, transient=True, disable=not console.is_terminal)

@@ -1,0 +1,328 @@
+"""Pictures that a finished network translates: a single one, all below a folder, or the images of an archive."""
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+from torch.nn import functional as F
+
+from ganforge.artifacts.files import replacing
+from ganforge.artifacts.folders import whole_folder
+from ganforge.artifacts.images import grid, read_image, read_whole_image, save_png, to_uint8
+from ganforge.data.arrays import read_archive
+from ganforge.data.folder import SUFFIXES, pictures
+from ganforge.data.module import resized
+from ganforge.data.views import Inpainting, View, brightness
+from ganforge.inference.requests import typed
+from ganforge.interfaces import to_unit_range
+from ganforge.pretrained import (
+    BACKWARD_WEIGHTS,
+    WEIGHTS,
+    Pretrained,
+    PretrainedEncoder,
+    PretrainedTranslator,
+    from_pretrained,
+    weights_file,
+)
+from ganforge.process.terminal import warn, watched
+
+DIRECTIONS = ("a_to_b", "b_to_a")
+DEVICES = ("auto", "cpu", "cuda")
+VIEWS = {f"{view.__module__}.{view.__name__}": view for view in View.__subclasses__()}
+"""Those that a file of weights may name."""
+WAITING = 8
+"""Batches of pictures that wait in memory for others of their size."""
+COMPARED, PAIRS_IN_A_ROW, TILE = 16, 4, 128
+"""Pictures in comparison.png, and the pixels along the side of each."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What conf/translate.yaml asks for."""
+
+    run: str | None
+    weights: str | None
+    input: str | None
+    output: str | None
+    direction: str | None
+    apply_view: bool
+    size: int | None
+    batch_size: int
+    seed: int
+    device: str
+
+
+def requested(config: DictConfig) -> Request:
+    """The request that a configuration makes; ValueError names a key whose value makes no sense."""
+    request = typed(config, Request)
+    if (request.run is None) == (request.weights is None):
+        raise ValueError("say which network: run=<a run folder>, or weights=<a .safetensors file>")
+    if request.input is None:
+        raise ValueError("say what to translate: input=<a picture, a folder of pictures, or an .npz>")
+    for key, value, known in (("direction", request.direction, DIRECTIONS), ("device", request.device, DEVICES)):
+        if value is not None and value not in known:
+            raise ValueError(f"{key}={value} should be {', '.join(known[:-1])} or {known[-1]}")
+    for key, number in (("batch_size", request.batch_size), ("size", request.size)):
+        if number is not None and number < 1:
+            raise ValueError(f"{key}={number} must be at least 1")
+    return request
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A network with the way from a picture to what it takes: uint8 in, uint8 out."""
+
+    translator: PretrainedTranslator
+    view: View | None
+    channels: int
+    """Of pictures, before they are looked at through the view."""
+    size: int | None
+    batch_size: int
+    seed: int
+
+    def read(self, path: Path) -> Tensor:
+        """The source (C', H, W) that a picture is, or that the view makes of it."""
+        if self.size is None:
+            picture = read_whole_image(path, self.channels)
+        else:
+            picture = read_image(path, (self.channels, self.size, self.size))
+        try:
+            return self.viewed(picture[None])[0]
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def viewed(self, images: Tensor) -> Tensor:
+        """ValueError where images of this size have no such view."""
+        if self.view is None:
+            return images
+        height, width = images.shape[-2:]
+        try:
+            if isinstance(self.view, Inpainting) and height != width:
+                raise ValueError(f"it is {width}x{height}, and view.share is that of a square")
+            for side in {height, width}:
+                self.view.refuse_size(side)
+            return self.view(images)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise ValueError(f"{error}; size= makes it fit") from error
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        """Sources (B, C', H, W) -> images (B, C, H, W); ValueError where memory does not suffice."""
+        try:
+            images = self.translator.translate(to_unit_range(sources, torch.float32), self.seed, self.batch_size)
+            return to_uint8(images.cpu())
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, MemoryError) or "memory" in str(error):
+                height, width = sources.shape[-2:]
+                raise ValueError(f"not enough memory for {width}x{height} pixels: size= makes them fewer") from error
+            raise
+
+    def together(self, source: Tensor) -> int:
+        height, width = source.shape[-2:]
+        return self.translator.together(height, width, self.batch_size)
+
+
+def translate(request: Request, outputs: Path) -> tuple[Path, str]:
+    """Write what `request` asks for, by default below `outputs`; returns where it is and what it is, in words.
+
+    ValueError, and nothing written, where the request does not suit the network.
+    """
+    direction = next((known for known in ("a_to_b", "b_to_a") if known == request.direction), None)
+    source = weights_file(Path(request.run or request.weights or "."), direction)
+    translator = translating(from_pretrained(source, direction), source)
+    translation = prepared(translator, request, source)
+    place, given = outputs / run_name(translator, source), Path(request.input or ".")
+    if given.is_dir():
+        folder = Path(request.output or place.with_name(f"{place.name}_{given.resolve().name}"))
+        return folder, translate_folder(translation, given, folder)
+    if not given.exists():
+        raise ValueError(f"input={given}: no such picture, folder or .npz")
+    if given.suffix.lower() == ".npz":
+        file = output_file(request, place, given, ".npz")
+        return file, translate_archive(translation, given, file)
+    file = output_file(request, place, given, ".png")
+    save_png(file, translation(translation.read(given)[None])[0])
+    return file, "the translation"
+
+
+def translating(pretrained: Pretrained, source: Path) -> PretrainedTranslator:
+    if isinstance(pretrained, PretrainedTranslator):
+        return pretrained
+    if isinstance(pretrained, PretrainedEncoder):
+        raise ValueError(f"{source} encodes images: use encode(images) of ganforge.pretrained.from_pretrained")
+    raise ValueError(f"{source} draws from latents and translates nothing: use src/generate.py")
+
+
+def prepared(translator: PretrainedTranslator, request: Request, source: Path) -> Translation:
+    """ValueError where the view, the channels or the device do not go together with the network."""
+    view, channels = None, translator.source_channels
+    if request.apply_view:
+        if translator.direction == "b_to_a":
+            raise ValueError("apply_view=true makes what a_to_b starts from: leave it out, or direction=b_to_a")
+        view, channels = stored_view(translator, source)
+    made = translator.image_shape[0]
+    if channels not in (1, 3) or made not in (1, 3):
+        raise ValueError(f"{source} makes {made} channels of {channels}, and a picture has 1 or 3")
+    if request.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device=cuda: PyTorch finds no such GPU here: leave it out")
+    on_gpu = request.device == "cuda" or (request.device == "auto" and torch.cuda.is_available())
+    translator.to("cuda" if on_gpu else "cpu")
+    return Translation(translator, view, channels, request.size, request.batch_size, request.seed)
+
+
+def stored_view(translator: PretrainedTranslator, source: Path) -> tuple[View, int]:
+    """The view that the network was trained on, and the channels of what it is a view of."""
+    node = translator.config.get("view")
+    if node is None:
+        raise ValueError(
+            f"{source} was trained on sources of their own, which are no view of images: leave out apply_view=true"
+        )
+    try:
+        arguments = dict(node)
+        view = VIEWS[arguments.pop("_target_")](**arguments)
+        channels = translator.config["data"]["channels"]
+        fits = view.channels(channels) == translator.source_channels
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{source} names no view of ganforge.data.views: {error}") from error
+    if not fits:
+        raise ValueError(f"{source} takes {translator.source_channels} channels, and its view has another number")
+    return view, channels
+
+
+def run_name(translator: PretrainedTranslator, source: Path) -> str:
+    source = source.resolve()
+    name = source.parent.name if source.name in WEIGHTS + BACKWARD_WEIGHTS else source.stem
+    return name if translator.direction == "a_to_b" else f"{name}_{translator.direction}"
+
+
+def output_file(request: Request, place: Path, given: Path, suffix: str) -> Path:
+    """The file that `output=` names, or one called as the input in the folder that it names; never one that exists."""
+    output = Path(request.output or place)
+    if output.suffix.lower() in SUFFIXES | {".npz"} - {suffix}:
+        raise ValueError(f"output={output} should end in {suffix}, or name a folder")
+    file = output if output.suffix.lower() == suffix else output / f"{given.stem}{suffix}"
+    if file.exists():
+        raise ValueError(f"{file} is there already: choose another name with output=")
+    return file
+
+
+def translate_archive(translation: Translation, given: Path, file: Path) -> str:
+    """An .npz with `images` (N, H, W, C), and with the labels of the given one."""
+    images, labels = read_archive(given)
+    first = archived(translation, images[:1])
+    height, width = first.shape[-2:]
+    shape = (len(images), height, width, translation.translator.image_shape[0])
+    step = translation.together(first)
+    with replacing(file) as opened, zipfile.ZipFile(opened, "w") as archive:
+        with archive.open(zipfile.ZipInfo("images.npy"), "w", force_zip64=True) as member:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(member, header)
+            for start in watched(range(0, len(images), step), "translating"):
+                block = translation(archived(translation, images[start : start + step]))
+                member.write(block.movedim(1, -1).contiguous().numpy().tobytes())
+        if labels is not None:
+            with archive.open(zipfile.ZipInfo("labels.npy"), "w") as member:
+                np.lib.format.write_array(member, labels)
+    return f"{len(images):,} images{'' if labels is None else ' with their labels'}"
+
+
+def archived(translation: Translation, images: np.ndarray) -> Tensor:
+    """Sources of images (N, H, W, C) uint8."""
+    block = torch.from_numpy(images).movedim(-1, 1).contiguous()
+    block = brightness(block) if translation.channels == 1 else block.expand(-1, translation.channels, -1, -1)
+    return translation.viewed(block if translation.size is None else resized(block, translation.size))
+
+
+def translate_folder(translation: Translation, given: Path, folder: Path) -> str:
+    """`images` with a PNG for each picture below `given`, where it was, and comparison.png: sources and translations.
+
+    What cannot be read is left out with a warning; ValueError if that is everything.
+    """
+    files = pictures(given)
+    names = png_names(files, given)
+    count, compared = 0, list[tuple[Path, list[Tensor]]]()
+    with whole_folder(folder) as unfinished, ThreadPoolExecutor() as pool:
+        for block in by_size(translation, readable(translation, files, pool)):
+            sources = torch.stack([source for _, source in block])
+            try:
+                images = translation(sources)
+            except ValueError as error:
+                for file, _ in block:
+                    warn(f"{file} is left out: {error}")
+                continue
+            list(pool.map(save_png, [unfinished / "images" / names[file] for file, _ in block], images))
+            count += len(block)
+            for (file, source), image in zip(block[: COMPARED - len(compared)], images, strict=False):
+                compared.append((file, [tile(source), tile(image)]))
+        if count == 0:
+            raise ValueError(f"none of the {len(files):,} pictures in {given} could be translated")
+        tiles = [one for _, pair in sorted(compared, key=lambda entry: entry[0]) for one in pair]
+        save_png(unfinished / "comparison.png", grid(torch.stack(tiles), 2 * min(PAIRS_IN_A_ROW, len(compared))))
+    left_out = len(files) - count
+    return f"{count:,} translations{f', without the {left_out:,} left out,' if left_out else ''} and comparison.png"
+
+
+def png_names(files: list[Path], folder: Path) -> dict[Path, Path]:
+    """Where each translation goes; ValueError names two that would be one file, on a system that ignores case."""
+    names = {file: file.relative_to(folder).with_suffix(".png") for file in files}
+    taken: dict[str, Path] = {}
+    for file, name in names.items():
+        other = taken.setdefault(str(name).casefold(), file)
+        if other != file:
+            raise ValueError(f"{other} and {file} would both become {name}: rename one of them")
+    return names
+
+
+def readable(translation: Translation, files: list[Path], pool: ThreadPoolExecutor) -> Iterator[tuple[Path, Tensor]]:
+    """Each file with its source, a batch ahead at most; what cannot be read is left out with a warning."""
+    step = translation.batch_size
+    for start in watched(range(0, len(files), step), "translating"):
+        block = files[start : start + step]
+        for file, source in zip(block, pool.map(partial(source_or_error, translation), block), strict=True):
+            if isinstance(source, Tensor):
+                yield file, source
+            else:
+                warn(f"{file} is left out: {str(source).removeprefix(f'{file} ').removeprefix(f'{file}: ')}")
+
+
+def source_or_error(translation: Translation, file: Path) -> Tensor | ValueError:
+    try:
+        return translation.read(file)
+    except ValueError as error:
+        return error
+
+
+def by_size(translation: Translation, sources: Iterable[tuple[Path, Tensor]]) -> Iterator[list[tuple[Path, Tensor]]]:
+    """Blocks of equal size, as many as are translated together, or fewer where too many would have to wait."""
+    waiting: dict[torch.Size, list[tuple[Path, Tensor]]] = {}
+    for file, source in sources:
+        block = waiting.setdefault(source.shape, [])
+        block.append((file, source))
+        if len(block) >= translation.together(source):
+            yield waiting.pop(source.shape)
+        elif sum(map(len, waiting.values())) >= WAITING * translation.batch_size:
+            yield waiting.pop(next(iter(waiting)))
+    yield from waiting.values()
+
+
+def tile(picture: Tensor) -> Tensor:
+    """A picture (C, H, W) uint8 in colour in the middle of a gray square, enlarged by whole pixels or made smaller."""
+    longest = max(picture.shape[-2:])
+    if longest > TILE:
+        height, width = (max(1, round(side * TILE / longest)) for side in picture.shape[-2:])
+        small = F.interpolate(picture[None].float(), (height, width), mode="bilinear", antialias=True)
+        picture = small[0].round().clamp(0, 255).byte()
+    else:
+        factor = TILE // longest
+        picture = picture.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+    height, width = picture.shape[-2:]
+    square = torch.full((3, TILE, TILE), 128, dtype=torch.uint8)
+    top, left = (TILE - height) // 2, (TILE - width) // 2
+    square[:, top : top + height, left : left + width] = picture
+    return square
