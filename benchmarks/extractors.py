@@ -71,7 +71,7 @@ class Fakes(Periodic):
 
     def due(self, trainer: Trainer, module: GANModule) -> None:
         self.drawn[str(module.progress.images_seen)] = torch.cat(
-            list(self.evaluator.fakes(module.sampler(self.evaluator.sample_from)))
+            list(self.evaluator.fakes(module.sampler(self.evaluator.sample_from), self.evaluator.numbers()))
         )
 
 

@@ -155,7 +155,11 @@ def test_fakes_of_all_processes_are_scored_once_in_the_order_of_their_latents() 
     """Five fakes for two processes: each has three, and the last of the second is one too many."""
     mine = torch.tensor([[0.0, 0.5], [2.0, 2.5], [4.0, 4.5]])
     evaluator: Any = SimpleNamespace(
-        images=5, sample_from="ema", fakes=lambda *_: [], features=lambda _: Features(mine, mine[:, :1])
+        images=5,
+        sample_from="ema",
+        fakes=lambda *_: [],
+        numbers=lambda *_: [],
+        features=lambda *_: Features(mine, mine[:, :1], mine[:, 1:]),
     )
     strategy = SimpleNamespace(all_gather=lambda part: torch.stack([part, part + 1]))
     together: Any = SimpleNamespace(world_size=2, global_rank=0, strategy=strategy)
@@ -163,6 +167,7 @@ def test_fakes_of_all_processes_are_scored_once_in_the_order_of_their_latents() 
     found = Evaluation(8, evaluator, "run")._fakes(together, module)
     assert found.features.tolist() == [[n, n + 0.5] for n in range(5)]
     assert found.logits.tolist() == [[n] for n in range(5)]
+    assert found.agreement.tolist() == [[n + 0.5] for n in range(5)]
 
 
 @pytest.mark.parametrize(("rank", "expected"), [(0, ["prepare", "barrier"]), (1, ["barrier", "prepare"])])

@@ -287,8 +287,7 @@ def drawn(run: Path, count: int) -> Tensor:
     conditions = run_config(request, run, config)
     sampler = sampler_with(stored_weights(run, "best", conditions), conditions, torch.device("cpu"))
     evaluator = evaluator_of(conditions, request)
-    evaluator.class_pool = None
-    return torch.cat(list(evaluator.fakes(sampler)))
+    return torch.cat(list(evaluator.fakes(sampler, evaluator.numbers())))
 
 
 @pytest.fixture(scope="module")

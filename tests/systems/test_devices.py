@@ -39,8 +39,13 @@ def without_content(run: Experiment) -> Experiment:
 
 
 def rounds(run: Experiment) -> RoundLoader:
+    """As the data makes them, with all that is shown on the device."""
     system, data = run.system, run.data
-    return RoundLoader(data.train_split.on(META), data.batch_size, system.batches_per_round, 0, 0, 0, 1, flip=True)
+    shown = data._shown(system.needs, torch.device("cpu"))
+    shown = {name: part.on(META) if isinstance(part, Batch) else part for name, part in shown.items()}
+    return RoundLoader(
+        **shown, batch_size=data.batch_size, turns=system.batches_per_round, start=0, seed=0, rank=0, ranks=1, flip=True
+    )
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
@@ -66,6 +71,18 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
     run.system.training_step(next(iter(rounds(run))), 0)
     assert all(value.device == META for value in run.system.progress.latest.values())
     assert "gradient_norm/autoencoder" in run.system.progress.latest
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize("loss", ["non_saturating", "lsgan", "wgan_gp", "relativistic"])
+@pytest.mark.parametrize("model", ["pix2pix", "cyclegan"])
+def test_a_turn_of_a_translation_never_waits_either(composed: Compose, model: str, loss: str) -> None:
+    """With dropout, and with pools that are full after the first rounds."""
+    full = ["system.pool_size=10"] if model == "cyclegan" else []
+    run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *full)))
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert run.system.progress.images_seen == 64 * run.system.game.n_critic
+    assert all(value.device == META for value in run.system.progress.latest.values())
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")

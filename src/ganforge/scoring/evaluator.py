@@ -54,6 +54,8 @@ class Evaluator:
         self.images, self.seed, self.sample_from = images, seed, sample_from
         self.monitor, self.reference = monitor, reference
         self.cache = Cache(Path(cache))
+        self.class_pool: Tensor | None = None
+        self.translation: Translation | None = None
 
     def prepare(self, data: InMemoryData, device: torch.device) -> None:
         """Get the extractor ready, and score the real images; all of it comes from the cache the second time."""
@@ -62,7 +64,6 @@ class Evaluator:
         if self.reference == "train":
             reference, comparison = comparison, reference
         self.class_pool = data.train_split.labels
-        self.translation = None
         if data.held_out_sources is not None:
             self.translation = Translation(data, self.extractor, self.images)
             self.images = len(self.translation.sources)
@@ -92,7 +93,7 @@ class Evaluator:
             "image_size": real.shape[-1],
             "weights": self.sample_from,
             "seed": self.seed,
-            **({} if self.translation is None else {"sources": fingerprint(self.translation.sources)}),
+            **({} if self.translation is None else {"sources": self.translation.fingerprint}),
             **self._settings(),
             "versions": {name: version(name) for name in ("ganforge", "torch", "torchmetrics")},
         }

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ganforge.data.module import InMemoryData
 from ganforge.interfaces import FeatureExtractor, Inputs, to_unit_range
+from ganforge.metrics.fingerprint import fingerprint
 from ganforge.metrics.likeness import NAMES, likeness
 
 
@@ -12,12 +13,12 @@ class Translation:
     """The first `count` held-out sources, their true counterparts and their classes, where the data has them.
 
     `names` are those of the scores, means over all translations: likeness, and `class_kept`, the share of translations
-    that the extractor takes for members of the class of their sources.
+    that the extractor takes for members of the class of their sources. `fingerprint` is that of all sources.
     """
 
     def __init__(self, data: InMemoryData, extractor: FeatureExtractor, count: int) -> None:
         assert data.held_out_sources is not None
-        few = data.held_out_sources.at(slice(count))
+        few, self.fingerprint = data.held_out_sources.at(slice(count)), fingerprint(data.held_out_sources.images)
         self.sources, self.labels = few.images, few.labels
         self.truth = data.held_out_split.images[:count] if "pairs" in data.gives else None
         self.classes = self.labels if "labels" in extractor.needs else None
