@@ -17,10 +17,10 @@ Examples:
   python src/translate.py run=latest input=photos direction=b_to_a
       the other way, for model=cyclegan
 
-Pictures keep their sizes, whatever these are; size=256 cuts and resizes them to
-a square first, as training does. They become gray or coloured as the network
-takes them. A folder's files that cannot be read are left out with a warning. A
-picture becomes the same whatever else is translated with it, but for rounding.
+Pictures keep their sizes, whatever these are; size=256 cuts and resizes them
+to a square first, as training does. They become gray or coloured, as the
+network takes them. Files of a folder that cannot be read are left out with a
+warning. A picture becomes the same whatever else is translated with it.
 
 All keys and their values: python src/translate.py --cfg job
 """
