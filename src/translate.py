@@ -20,7 +20,8 @@ Examples:
 Pictures keep their sizes, whatever these are; size=256 cuts and resizes them
 to a square first, as training does. They become gray or coloured, as the
 network takes them. Files of a folder that cannot be read are left out with a
-warning. A picture becomes the same whatever else is translated with it.
+warning. But for rounding, a picture becomes the same whatever else is
+translated with it.
 
 All keys and their values: python src/translate.py --cfg job
 """

@@ -172,6 +172,8 @@ def test_every_format_makes_of_images_what_the_source_makes(
             for one, other in zip(exporting.as_tuple(graph(pictures)), expected, strict=True):
                 torch.testing.assert_close(one, other, rtol=0, atol=1e-5, msg=f"{name}, {(count, height, width)}")
     assert expected[0].std() > 0.01
+    for content in contents(tmp_path / "out").values():
+        assert not any(str(place).encode() in content for place in (ROOT, tmp_path, sys.prefix))
     monkeypatch.chdir(tmp_path / "out")
     for snippet in card.split("```python\n")[1:]:
         found: dict = {}

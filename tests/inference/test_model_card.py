@@ -7,7 +7,8 @@ import yaml
 
 from ganforge.inference.model_card import DATASETS, OWN_IMAGES, model_card
 from ganforge.networks.mlp import Generator
-from ganforge.pretrained import PretrainedGenerator
+from ganforge.networks.unet import Generator as UNet
+from ganforge.pretrained import PretrainedGenerator, PretrainedTranslator
 from ganforge.sampling.latent import Latent
 
 from ..conftest import ROOT
@@ -190,3 +191,16 @@ def test_metadata_of_anybody_is_no_markup() -> None:
     assert "evil" not in outside and "script" not in outside, "what is left is our own text"
     widths = {len(line.split("|")) for line in body.splitlines() if line[:1] == "|" and "real images" not in line}
     assert widths <= {4, 5}
+
+
+def test_view_of_anybody_is_no_markup() -> None:
+    honest = generator()
+    arguments = {"source_channels": 1, "channels": 1, "image_size": 16, "width": 1}
+    node = {"_target_": "ganforge.networks.unet.Generator", **arguments}
+    known = {"images_seen": 5, "scores": {}}
+    for view in ({"_target_": f"a.{EVIL}", EVIL: EVIL}, None):
+        config = honest.config | {"model": {"generator": node}, "view": view, "direction": "b_to_a"}
+        card = model_card(PretrainedTranslator(UNet(**arguments), (1, 16, 16), config, known), FILES)
+        outside = re.sub(r"```.*?```|`[^`\n]*`", "", card, flags=re.DOTALL)
+        assert "<" not in card and "evil" not in outside and "script" not in outside
+    assert "from the images of handwritten digits that scikit-learn ships to the sources of handwritten digits" in card
