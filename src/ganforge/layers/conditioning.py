@@ -3,21 +3,25 @@
 import torch
 from torch import Tensor, nn
 
+from ganforge.layers.spectral import SpectralNorm
+
 
 class ClassEmbedding(nn.Module):
     """labels (B,) -> a learned vector for each (B, size), at first from N(0, deviation^2).
 
+    With `spectral_norm` the matrix of all vectors is divided by its largest singular value.
     ValueError for labels outside 0 .. num_classes - 1 (on a GPU: a failed assertion of the device).
     """
 
-    def __init__(self, num_classes: int, size: int, deviation: float = 1.0) -> None:
+    def __init__(self, num_classes: int, size: int, deviation: float = 1.0, spectral_norm: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(num_classes, size) * deviation)
+        self.norm = SpectralNorm(num_classes) if spectral_norm else nn.Identity()
 
     def forward(self, label: Tensor | None) -> Tensor:
         assert label is not None, "a conditional network needs a label for each image"
         try:
-            return nn.functional.embedding(label, self.weight)
+            return nn.functional.embedding(label, self.norm(self.weight))
         except IndexError as error:
             raise ValueError(
                 f"labels must be from 0 to {len(self.weight) - 1}, not {label.min()} to {label.max()}"
@@ -42,9 +46,9 @@ class LabelledLatent(nn.Module):
 class Projection(nn.Module):
     """features phi (B, ...) and labels y (B,) -> y^T V phi (B,): Miyato and Koyama 2018, equation 3, first term."""
 
-    def __init__(self, num_classes: int, features: int) -> None:
+    def __init__(self, num_classes: int, features: int, spectral_norm: bool = False) -> None:
         super().__init__()
-        self.embedding = ClassEmbedding(num_classes, features, deviation=features**-0.5)
+        self.embedding = ClassEmbedding(num_classes, features, features**-0.5, spectral_norm)
 
     def forward(self, features: Tensor, label: Tensor | None) -> Tensor:
         return (self.embedding(label) * features.flatten(1)).sum(1)

@@ -13,3 +13,10 @@ def radford_(module: nn.Module) -> None:
         elif isinstance(layer, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d) and layer.weight is not None:
             nn.init.normal_(layer.weight, 1.0, 0.02)
             nn.init.zeros_(layer.bias)
+
+
+def glorot_(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
+    """Uniform weights of variance 2 gain^2 / (inputs + outputs), biases zero (Glorot and Bengio 2010, equation 16)."""
+    nn.init.xavier_uniform_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

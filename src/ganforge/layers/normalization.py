@@ -1,8 +1,11 @@
-"""Normalisation by name, as the configuration spells it."""
+"""Normalisation by name, as the configuration spells it, and by class."""
 
 from typing import Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from ganforge.layers.conditioning import ClassEmbedding
 
 Normalization = Literal["batch", "layer", "instance", "unscaled_instance", "none"]
 
@@ -25,3 +28,25 @@ def normalization2d(kind: Normalization, channels: int) -> nn.Module:
             return nn.InstanceNorm2d(channels)
         case "none":
             return nn.Identity()
+
+
+class ClassBatchNorm2d(nn.Module):
+    """Batch norm of (B, C, H, W) with a scale and a shift for each class (Dumoulin et al. 2017, equation 5).
+
+    Without classes it is batch norm. Scales begin at 1, shifts at 0.
+    """
+
+    def __init__(self, channels: int, num_classes: int | None) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=num_classes is None)
+        self.embedding = None if num_classes is None else ClassEmbedding(num_classes, 2 * channels)
+        if self.embedding is not None:
+            nn.init.ones_(self.embedding.weight[:, :channels])
+            nn.init.zeros_(self.embedding.weight[:, channels:])
+
+    def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
+        normal = self.norm(x)
+        if self.embedding is None:
+            return normal
+        scale, shift = self.embedding(label)[:, :, None, None].chunk(2, 1)
+        return torch.addcmul(shift, scale, normal)

@@ -22,7 +22,7 @@ def base_and_depth(image_size: int) -> tuple[int, int]:
         base, depth = base // 2, depth + 1
     if depth == 0 or not 4 <= base <= 7:
         raise ValueError(
-            f"dcgan cannot make {image_size}x{image_size} images: it doubles 4, 5, 6 or 7 pixels "
+            f"this model cannot make {image_size}x{image_size} images: it doubles 4, 5, 6 or 7 pixels "
             "(16, 28, 32, 48, 64, ...)"
         )
     return base, depth

@@ -1,0 +1,94 @@
+"""Residual blocks that double or halve the resolution (Gulrajani et al. 2017, appendix F; Miyato et al. 2018, table 4).
+
+A convolution beside a change of resolution is one strided convolution, with parameters and values of the two: nearest
+upsampling repeats a pixel, so kernels overlap themselves shifted by one; a mean of neighbours is that of shifted kernels.
+"""
+
+import math
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate, relu
+
+from ganforge.layers.initialization import glorot_
+from ganforge.layers.normalization import ClassBatchNorm2d
+from ganforge.layers.spectral import SNConv2d, kernel
+
+Upsampling = Literal["nearest", "bilinear"]
+
+
+def doubled_before(convolution: nn.Conv2d, images: Tensor) -> Tensor:
+    """A 3x3 convolution that keeps the size, of images (B, C, H, W) repeated to (B, C, 2H, 2W)."""
+    overlapping = 4 * avg_pool2d(kernel(convolution).flip(2, 3).transpose(0, 1), 2, 1, 1)
+    return conv_transpose2d(images, overlapping, convolution.bias, 2, 1)
+
+
+def halved_after(convolution: nn.Conv2d, images: Tensor) -> Tensor:
+    """Means over 2x2 pixels of a 3x3 convolution that keeps the size: (B, C, H, W) -> (B, C', H/2, W/2)."""
+    return conv2d(images, avg_pool2d(kernel(convolution), 2, 1, 1), convolution.bias, 2, 1)
+
+
+def same(inputs: int, outputs: int, spectral_norm: bool = False) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the size, with initial weights for the rectifier before it."""
+    layer = (SNConv2d if spectral_norm else nn.Conv2d)(inputs, outputs, 3, padding=1)
+    glorot_(layer, math.sqrt(2))
+    return layer
+
+
+def pointwise(inputs: int, outputs: int, spectral_norm: bool = False) -> nn.Conv2d:
+    layer = (SNConv2d if spectral_norm else nn.Conv2d)(inputs, outputs, 1)
+    glorot_(layer)
+    return layer
+
+
+class UpBlock(nn.Module):
+    """features (B, inputs, H, W), of the classes `label` (B,) -> (B, outputs, 2H, 2W). Without classes labels are ignored.
+
+    The shortcut's 1x1 convolution commutes with upsampling of either kind, and comes before it.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, num_classes: int | None = None, upsampling: Upsampling = "nearest"
+    ) -> None:
+        super().__init__()
+        self.upsampling = upsampling
+        self.first_norm = ClassBatchNorm2d(inputs, num_classes)
+        self.first = same(inputs, outputs)
+        self.second_norm = ClassBatchNorm2d(outputs, num_classes)
+        self.second = same(outputs, outputs)
+        self.shortcut = pointwise(inputs, outputs)
+
+    def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
+        features = relu(self.first_norm(x, label), inplace=True)
+        if self.upsampling == "nearest":
+            features = doubled_before(self.first, features)
+        else:
+            features = self.first(self.doubled(features))
+        features = self.second(relu(self.second_norm(features, label), inplace=True))
+        return features + self.doubled(self.shortcut(x))
+
+    def doubled(self, images: Tensor) -> Tensor:
+        return interpolate(images, scale_factor=2, mode=self.upsampling)
+
+
+class DownBlock(nn.Module):
+    """features (B, inputs, H, W) -> (B, outputs, H/2, W/2), or of the same size where they are not `halved`.
+
+    The `first` block of a network sees images, which it does not rectify. The shortcut has a 1x1 convolution where the
+    shape changes; it commutes with the mean, and comes after it.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, halved: bool = True, first: bool = False, spectral_norm: bool = True
+    ) -> None:
+        super().__init__()
+        self.halved, self.rectified = halved, not first
+        self.first = same(inputs, outputs, spectral_norm)
+        self.second = same(outputs, outputs, spectral_norm)
+        self.shortcut = pointwise(inputs, outputs, spectral_norm) if halved or inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = relu(self.first(relu(x) if self.rectified else x), inplace=True)
+        if self.halved:
+            return halved_after(self.second, features) + self.shortcut(avg_pool2d(x, 2))
+        return self.second(features) + self.shortcut(x)

@@ -1,0 +1,90 @@
+"""The residual networks of SNGAN (Miyato et al. 2018, table 4, "Spectral Normalization for Generative Adversarial
+Networks"), with labels those of cGANs with a projection discriminator (Miyato and Koyama 2018).
+
+The paper's have 32 pixels. At every size all stages are `width` channels wide, the generator doubles from a base of 4 to 7
+pixels, and the discriminator halves down to twice the base, where it has two more blocks (or one block has halved).
+Without spectral norm they are those of WGAN-GP (Gulrajani et al. 2017, appendix F) without its norms.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from ganforge.layers.conditioning import Projection
+from ganforge.layers.initialization import glorot_
+from ganforge.layers.residual import DownBlock, UpBlock, Upsampling
+from ganforge.layers.spectral import SNLinear
+from ganforge.networks.dcgan import base_and_depth, doubled
+
+
+class Generator(nn.Module):
+    """latent (B, latent_dim) -> images (B, channels, image_size, image_size) in [-1, 1].
+
+    With `num_classes`, of the classes `label` (B,), by the norms of its blocks; without, labels are ignored. The authors
+    upsample by the nearest pixel. Batch norm is PyTorch's: the authors' rate, and an epsilon of 1e-5 for their 2e-5.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_size: int,
+        channels: int,
+        width: int = 256,
+        num_classes: int | None = None,
+        upsampling: Upsampling = "nearest",
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        base, depth = base_and_depth(image_size)
+        (width,) = doubled(width, 1)
+        self.first = nn.Linear(latent_dim, width * base**2)
+        self.shape = (width, base, base)
+        self.blocks = nn.ModuleList(UpBlock(width, width, num_classes, upsampling) for _ in range(depth))
+        self.last = nn.Sequential(
+            nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.Conv2d(width, channels, 3, padding=1), nn.Tanh()
+        )
+        for layer in (self.first, self.last[2]):
+            glorot_(layer)
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        features = self.first(z).unflatten(1, self.shape)
+        for block in self.blocks:
+            features = block(features, label)
+        return self.last(features)
+
+
+class Discriminator(nn.Module):
+    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+
+    Features are summed over all pixels. There is no other normalisation, so images are independent of one another.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        width: int = 128,
+        num_classes: int | None = None,
+        spectral_norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        _, depth = base_and_depth(image_size)
+        (width,) = doubled(width, 1)
+        halvings = max(1, depth - 1)
+        self.blocks = nn.Sequential(
+            *(
+                DownBlock(width if number else channels, width, number < halvings, not number, spectral_norm)
+                for number in range(halvings + 2)
+            )
+        )
+        self.last = SNLinear(width, 1) if spectral_norm else nn.Linear(width, 1)
+        glorot_(self.last)
+        self.projection = None if num_classes is None else Projection(num_classes, width, spectral_norm)
+        if self.projection is not None:
+            nn.init.xavier_uniform_(self.projection.embedding.weight)
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        features = relu(self.blocks(image), inplace=True).sum((2, 3))
+        logits = self.last(features).flatten()
+        return logits if self.projection is None else logits + self.projection(features, label)
