@@ -22,6 +22,8 @@ os.environ.setdefault("PROJECT_ROOT", str(ROOT))
 TINY = {
     "mlp": ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"],
     "dcgan": ["model=dcgan", "model.generator.width=2"],
+    "sngan": ["model=sngan", "model.generator.width=2", "model.discriminator.width=2"],
+    "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],
     "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
     "pix2pix": ["model=pix2pix", "view=edges", "model.generator.width=2", "model.discriminator.receptive_field=16"],

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
-from ganforge.layers.normalization import normalization2d
+from ganforge.layers.normalization import ClassBatchNorm2d, normalization2d
 
 
 @pytest.mark.parametrize(("kind", "axes"), [("batch", (0, 2, 3)), ("layer", (1, 2, 3)), ("instance", (2, 3))])
@@ -35,3 +36,20 @@ def test_none_is_nothing() -> None:
     layer, x = normalization2d("none", 6), torch.randn(4, 6, 5, 5)
     assert layer(x) is x
     assert list(layer.parameters()) == []
+
+
+def test_batch_norm_by_class_scales_and_shifts_each_image_as_its_class() -> None:
+    layer, plain = ClassBatchNorm2d(4, 3), nn.BatchNorm2d(4)
+    x, label = torch.randn(5, 4, 3, 3), torch.tensor([2, 0, 1, 2, 2])
+    normal = plain(x)
+    assert torch.allclose(layer(x, label), normal, atol=1e-6)
+    nn.init.normal_(layer.embedding.weight)
+    for image, number in enumerate(label):
+        scale, shift = layer.embedding.weight[number].view(2, 4, 1, 1)
+        assert torch.allclose(layer(x, label)[image], scale * normal[image] + shift, atol=1e-5)
+
+
+def test_batch_norm_without_classes_is_batch_norm() -> None:
+    layer, x = ClassBatchNorm2d(4, None), torch.randn(5, 4, 3, 3)
+    assert torch.equal(layer(x, torch.tensor([9])), nn.BatchNorm2d(4)(x))
+    assert sorted(layer.state_dict()) == sorted(f"norm.{key}" for key in nn.BatchNorm2d(4).state_dict())

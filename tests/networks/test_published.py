@@ -1,4 +1,4 @@
-"""Translation networks against the published ones: how many numbers they learn, and what they compute."""
+"""Networks against the published ones: how many numbers they learn, and what they compute."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganforge.networks import patchgan, resnet, unet
+from ganforge.networks import patchgan, resnet, sngan, sngan_cnn, unet
 
 
 def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> nn.Module:
@@ -31,6 +31,13 @@ def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> 
         (lambda: resnet.Generator(3, 3), 11_378_179),
         (lambda: resnet.Generator(3, 3, blocks=6), 7_837_699),
         (lambda: resnet.Generator(1, 3, width=32, blocks=6), 1_961_923),
+        (lambda: sngan.Generator(128, 32, 3), 4_276_739),
+        (lambda: sngan.Discriminator(32, 3), 1_053_825),
+        (lambda: sngan.Discriminator(32, 3, spectral_norm=False), 1_053_825),
+        (lambda: sngan.Generator(128, 32, 3, num_classes=10), 4_304_387),
+        (lambda: sngan.Discriminator(32, 3, num_classes=10), 1_055_105),
+        (lambda: sngan_cnn.Generator(128, 32, 3), 3_813_379),
+        (lambda: sngan_cnn.Discriminator(32, 3), 5_860_865),
     ],
 )
 def test_parameters_are_as_many_as_published(build: Callable[[], nn.Module], parameters: int) -> None:
@@ -45,16 +52,22 @@ def sines(shape: tuple[int, ...], first: int = 1) -> torch.Tensor:
 
 
 def fill(network: nn.Module) -> None:
-    """Parameters in the order of the layers, numbered through: kernels of He's deviation, scales about 1."""
+    """Parameters in the order of the layers, numbered through: kernels of He's deviation, scales about 1.
+
+    What spectral norms remember is numbered from 1 in each.
+    """
     first = 1
     for name, weight in network.named_parameters():
         numbers = sines(weight.shape, first)
         first += weight.numel()
-        if weight.ndim == 4:
+        if weight.ndim > 1:
             numbers = numbers * math.sqrt(2 / math.prod(weight.shape[1:]))
         else:
             numbers = numbers / 10 + name.endswith("weight")
         weight.data.copy_(numbers)
+    for name, buffer in network.named_buffers():
+        if name.endswith("norm.u"):
+            buffer.copy_(sines(buffer.shape))
 
 
 @pytest.mark.parametrize(
@@ -166,3 +179,53 @@ def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
     expected = translator(images)
     last = torch.channels_last
     assert torch.allclose(translator.to(memory_format=last)(images.to(memory_format=last)), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs", "training", "evaluating"),
+    [
+        pytest.param(
+            lambda: sngan.Generator(6, 32, 3, width=4, upsampling="bilinear"),
+            (2, 6),
+            [-0.2219712, -0.5202746, -0.1181099, -0.3014341, 0.0302766],
+            [-0.453006, 0.1242184, -0.1043118, 0.4596106, -0.1179746],
+            id="generator",
+        ),
+        pytest.param(
+            lambda: sngan.Generator(6, 32, 3, width=4, num_classes=3, upsampling="bilinear"),
+            (2, 6),
+            [-0.7211453, 0.2119953, 0.1511116, 0.1007404, -0.1717033],
+            [-0.0412235, 0.1117449, 0.0780816, 0.1095309, 0.0184689],
+            id="generator of classes",
+        ),
+        pytest.param(
+            lambda: sngan.Discriminator(32, 3, width=4),
+            (5, 3, 32, 32),
+            [5.7064214, 5.1696478, 4.9705743, 5.6869555, 5.1660974],
+            [5.9775697, 5.5249201, 5.3675192, 6.0284344, 5.5655121],
+            id="discriminator",
+        ),
+        pytest.param(
+            lambda: sngan.Discriminator(32, 3, width=4, num_classes=3),
+            (5, 3, 32, 32),
+            [29.0413021, 15.3732244, 0.204754, 28.9260487, 14.6962298],
+            [26.7350066, 14.3443999, 0.4926984, 26.6214825, 13.7503906],
+            id="discriminator of classes",
+        ),
+    ],
+)
+def test_outputs_are_those_of_a_reference(
+    network: Callable[[], nn.Module], inputs: tuple[int, ...], training: list[float], evaluating: list[float]
+) -> None:
+    """Five outputs, evenly spaced, of a batch of `sines` in train mode, which spectral norms remember, then in eval mode.
+
+    The numbers are those of mimicry (github.com/kwotsin/mimicry, MIT), with its own spectral norm and with rectifiers
+    that are not in place, as in the authors' code; filled by `fill`, in the order of our layers, in double precision.
+    """
+    player = network().double()
+    fill(player)
+    label = torch.tensor([2, 0] if len(inputs) == 2 else [0, 1, 2, 0, 1])
+    for mode, expected in ((True, training), (False, evaluating)):
+        outputs = player.train(mode)(sines(inputs), label).flatten()
+        places = torch.linspace(0, len(outputs) - 1, 5).long()
+        assert outputs[places].tolist() == pytest.approx(expected, abs=1e-6)
