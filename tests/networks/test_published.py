@@ -217,7 +217,7 @@ def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
 def test_outputs_are_those_of_a_reference(
     network: Callable[[], nn.Module], inputs: tuple[int, ...], training: list[float], evaluating: list[float]
 ) -> None:
-    """Five outputs, evenly spaced, of a batch of `sines` in train mode, which spectral norms remember, then in eval mode.
+    """Five outputs, evenly spaced, of a batch of `sines` in train mode, which is remembered, and then in eval mode.
 
     The numbers are those of mimicry (github.com/kwotsin/mimicry, MIT), with its own spectral norm and with rectifiers
     that are not in place, as in the authors' code; filled by `fill`, in the order of our layers, in double precision.

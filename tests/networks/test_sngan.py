@@ -62,7 +62,7 @@ def test_a_stage_without_channels_is_refused(networks: Any, width: int) -> None:
 
 @BOTH
 @pytest.mark.parametrize("num_classes", [None, 3])
-def test_all_of_a_discriminator_is_normalised_and_nothing_of_a_generator(networks: Any, num_classes: int | None) -> None:
+def test_a_discriminator_is_normalised_and_a_generator_is_not(networks: Any, num_classes: int | None) -> None:
     discriminator = networks.Discriminator(32, 3, 2, num_classes)
     for layer in discriminator.modules():
         assert not isinstance(layer, nn.Conv2d | nn.Linear) or isinstance(layer, SNConv2d | SNLinear)

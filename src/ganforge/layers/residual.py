@@ -1,7 +1,7 @@
 """Residual blocks that double or halve the resolution (Gulrajani et al. 2017, appendix F; Miyato et al. 2018, table 4).
 
-A convolution beside a change of resolution is one strided convolution, with parameters and values of the two: nearest
-upsampling repeats a pixel, so kernels overlap themselves shifted by one; a mean of neighbours is that of shifted kernels.
+A 3x3 convolution after nearest upsampling, or before a mean of 2x2 pixels, is here one strided 4x4 convolution: 16
+products in the place of 36. Its kernel is made of the 3x3 weights, which stay the parameters; the values are the same.
 """
 
 import math
@@ -42,9 +42,10 @@ def pointwise(inputs: int, outputs: int, spectral_norm: bool = False) -> nn.Conv
 
 
 class UpBlock(nn.Module):
-    """features (B, inputs, H, W), of the classes `label` (B,) -> (B, outputs, 2H, 2W). Without classes labels are ignored.
+    """features (B, inputs, H, W), of the classes `label` (B,) -> (B, outputs, 2H, 2W).
 
-    The shortcut's 1x1 convolution commutes with upsampling of either kind, and comes before it.
+    Without `num_classes` labels are ignored. The shortcut's 1x1 convolution commutes with upsampling of either kind, and
+    comes before it.
     """
 
     def __init__(

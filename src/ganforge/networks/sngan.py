@@ -1,12 +1,10 @@
-"""The residual networks of SNGAN (Miyato et al. 2018, table 4, "Spectral Normalization for Generative Adversarial
-Networks"), with labels those of cGANs with a projection discriminator (Miyato and Koyama 2018).
+"""The residual networks of SNGAN (Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks",
+table 4), with labels those of Miyato and Koyama 2018, "cGANs with Projection Discriminator".
 
-The paper's have 32 pixels. At every size all stages are `width` channels wide, the generator doubles from a base of 4 to 7
-pixels, and the discriminator halves down to twice the base, where it has two more blocks (or one block has halved).
-Without spectral norm they are those of WGAN-GP (Gulrajani et al. 2017, appendix F) without its norms.
+The papers' have 32 pixels. Here every stage is `width` channels wide at any size: the generator doubles 4 to 7 pixels,
+the discriminator halves until twice as many are left, at least once, and has two more blocks.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
@@ -20,8 +18,8 @@ from ganforge.networks.dcgan import base_and_depth, doubled
 class Generator(nn.Module):
     """latent (B, latent_dim) -> images (B, channels, image_size, image_size) in [-1, 1].
 
-    With `num_classes`, of the classes `label` (B,), by the norms of its blocks; without, labels are ignored. The authors
-    upsample by the nearest pixel. Batch norm is PyTorch's: the authors' rate, and an epsilon of 1e-5 for their 2e-5.
+    With `num_classes`, of the classes `label` (B,), by the norms of its blocks; without, labels are ignored. The
+    authors upsample by the nearest pixel. Batch norm is PyTorch's: at the authors' rate, with eps 1e-5 for their 2e-5.
     """
 
     def __init__(
@@ -40,23 +38,23 @@ class Generator(nn.Module):
         self.first = nn.Linear(latent_dim, width * base**2)
         self.shape = (width, base, base)
         self.blocks = nn.ModuleList(UpBlock(width, width, num_classes, upsampling) for _ in range(depth))
-        self.last = nn.Sequential(
-            nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.Conv2d(width, channels, 3, padding=1), nn.Tanh()
-        )
-        for layer in (self.first, self.last[2]):
-            glorot_(layer)
+        self.norm = nn.BatchNorm2d(width)
+        self.last = nn.Conv2d(width, channels, 3, padding=1)
+        glorot_(self.first)
+        glorot_(self.last)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         features = self.first(z).unflatten(1, self.shape)
         for block in self.blocks:
             features = block(features, label)
-        return self.last(features)
+        return self.last(relu(self.norm(features), inplace=True)).tanh()
 
 
 class Discriminator(nn.Module):
     """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
 
-    Features are summed over all pixels. There is no other normalisation, so images are independent of one another.
+    Features are summed over all pixels. Nothing but the spectral norm normalises, so images are independent of one
+    another; without it this is the critic of WGAN-GP (Gulrajani et al. 2017, appendix F).
     """
 
     def __init__(
