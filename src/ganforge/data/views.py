@@ -87,7 +87,7 @@ class LowResolution(View):
 
 @dataclass(frozen=True)
 class Inpainting(View):
-    """All but a grey rectangle in the centre whose sides are `share` of the image's (Pathak et al. 2016, section 3.2)."""
+    """All but a grey centre whose sides are `share` of the image's (Pathak et al. 2016, section 3.2)."""
 
     name = "inpainting"
     share: float
