@@ -146,7 +146,7 @@ def test_the_user_overrides_what_a_loss_brings(composed: Callable[..., DictConfi
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "conf" / "experiment").glob("*.yaml")))
 def test_every_recipe_composes_and_names_its_source(composed: Callable[..., DictConfig], name: str) -> None:
     """All but the reading of its data."""
-    own = ["data.path=pictures"] if "path" in composed(f"experiment={name}").data else []
+    own = ["data.path=pictures"] if OmegaConf.is_missing(composed(f"experiment={name}").data, "path") else []
     config = composed(f"experiment={name}", *own)
     OmegaConf.set_struct(config, False)
     create_data(config)
