@@ -29,7 +29,7 @@ ALLOWED = {
     "configuration": {"artifacts", "data", "losses", "metrics", "process", "systems"},
     "pretrained": {"losses", "sampling"},
     "scoring": {"artifacts", "configuration", "data", "metrics", "pretrained", "process", "sampling"},
-    "callbacks": {"artifacts", "data", "losses", "metrics", "process", "scoring", "systems"},
+    "callbacks": {"artifacts", "data", "losses", "metrics", "process", "sampling", "scoring", "systems"},
     "inference": {"artifacts", "data", "pretrained", "process"},
     "comparison": {"artifacts"},
     "launch": {"artifacts", "callbacks", "configuration", "data", "process", "scoring"},

@@ -100,3 +100,10 @@ def test_the_centre_is_blank_and_the_rest_untouched(size: int, share: float, hol
 def test_what_shows_nothing_is_refused(make: type[View], size: int, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         make().refuse_size(size)
+
+
+def test_the_hole_of_a_picture_that_is_no_square_has_its_shape() -> None:
+    holed = Inpainting(share=0.5)(torch.zeros(1, 1, 8, 12, dtype=torch.uint8))
+    expected = torch.zeros(8, 12, dtype=torch.uint8)
+    expected[2:6, 3:9] = BLANK
+    assert torch.equal(holed[0, 0], expected)

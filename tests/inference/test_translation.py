@@ -163,7 +163,6 @@ VIEWS: dict[str, tuple[dict[str, Any], str]] = {
     "a text for a number": ({"view": {"_target_": "ganforge.data.views.Inpainting", "share": "1"}}, "names no view"),
     "half a pixel": ({"view": {"_target_": "ganforge.data.views.LowResolution", "factor": 2.5}}, "size= makes it fit"),
     "not a divisor": ({"view": {"_target_": "ganforge.data.views.LowResolution", "factor": 7}}, "size= makes it fit"),
-    "of a square": ({"view": {"_target_": "ganforge.data.views.Inpainting", "share": 0.5}}, "size= makes it fit"),
     "of other channels": ({"data": {"image_size": 16, "channels": 1}, "view": {"_target_": f"{Grey.__module__}.Grey"}},
                           "names no view"),
     "no channels": ({"data": {"image_size": 16}}, "names no view"),

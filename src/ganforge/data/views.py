@@ -87,7 +87,7 @@ class LowResolution(View):
 
 @dataclass(frozen=True)
 class Inpainting(View):
-    """All but a grey square in the centre whose side is `share` of the image's (Pathak et al. 2016, section 3.2)."""
+    """All but a grey centre whose sides are `share` of the image's (Pathak et al. 2016, section 3.2)."""
 
     name = "inpainting"
     share: float
@@ -101,11 +101,14 @@ class Inpainting(View):
             raise ValueError(f"view.share={self.share} blanks nothing, or all, of images of {image_size}x{image_size}")
 
     def __call__(self, images: Tensor) -> Tensor:
-        side = round(self.share * images.shape[-1])
-        start = (images.shape[-1] - side) // 2
         holed = images.clone()
-        holed[..., start : start + side, start : start + side] = BLANK
+        holed[..., *map(self._hole, images.shape[-2:])] = BLANK
         return holed
+
+    def _hole(self, side: int) -> slice:
+        length = round(self.share * side)
+        start = (side - length) // 2
+        return slice(start, start + length)
 
 
 def brightness(images: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from ganforge.artifacts.images import grid, read_image, read_whole_image, save_p
 from ganforge.data.arrays import read_archive
 from ganforge.data.folder import SUFFIXES, pictures
 from ganforge.data.module import resized
-from ganforge.data.views import Inpainting, View, brightness
+from ganforge.data.views import View, brightness
 from ganforge.inference.requests import typed
 from ganforge.interfaces import to_unit_range
 from ganforge.pretrained import (
@@ -102,11 +102,8 @@ class Translation:
         """ValueError where images of this size have no such view."""
         if self.view is None:
             return images
-        height, width = images.shape[-2:]
         try:
-            if isinstance(self.view, Inpainting) and height != width:
-                raise ValueError(f"it is {width}x{height}, and view.share is that of a square")
-            for side in {height, width}:
+            for side in images.shape[-2:]:
                 self.view.refuse_size(side)
             return self.view(images)
         except (ValueError, TypeError, RuntimeError) as error:
