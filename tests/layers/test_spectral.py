@@ -2,6 +2,7 @@
 
 import copy
 import math
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -106,6 +107,19 @@ def test_several_passes_may_come_before_one_backward_pass() -> None:
     cost = layer(real).mean() - layer(fake).mean() + R1(1.0)(lambda x: layer(x).flatten(), real, fake)
     cost.backward()
     assert all(weight.grad.isfinite().all() for weight in layer.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_so_they_may_when_compiled() -> None:
+    layer = nn.Sequential(SNConv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), SNLinear(36, 1))
+    other, real, fake = copy.deepcopy(layer), torch.randn(2, 1, 5, 5), torch.randn(2, 1, 5, 5)
+    layer.compile()
+    for player in (layer, other):
+        (player(real).mean() - player(fake).square().mean()).backward()
+    for found, expected in zip(layer.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(found.grad, expected.grad, atol=1e-6)
+    assert torch.equal(layer[0].norm.u, other[0].norm.u)
 
 
 def test_penalties_learn_through_it() -> None:

@@ -44,8 +44,7 @@ def pointwise(inputs: int, outputs: int, spectral_norm: bool = False) -> nn.Conv
 class UpBlock(nn.Module):
     """features (B, inputs, H, W), of the classes `label` (B,) -> (B, outputs, 2H, 2W).
 
-    Without `num_classes` labels are ignored. The shortcut's 1x1 convolution commutes with upsampling of either kind, and
-    comes before it.
+    Without `num_classes` labels are ignored. The shortcut's 1x1 convolution comes before its upsampling: they commute.
     """
 
     def __init__(

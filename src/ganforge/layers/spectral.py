@@ -30,14 +30,21 @@ class SpectralNorm(nn.Module):
         self.register_buffer("u", torch.randn(rows))
 
     def forward(self, weight: Tensor) -> Tensor:
+        return weight / (weight * self.directions(weight)).sum()
+
+    @torch.compiler.disable
+    @torch.no_grad()
+    def directions(self, weight: Tensor) -> Tensor:
+        """u v^T, with the shape of `weight`.
+
+        Compiled, a pass would overwrite what the backward pass of the one before it still needs.
+        """
         column = (-1, *[1] * (weight.dim() - 1))
-        with torch.no_grad():
-            v = unit((weight * self.u.view(column)).sum(0))
-            u = unit((weight * v).flatten(1).sum(1))
-            if self.training:
-                self.u.copy_(u)
-            directions = u.view(column) * v
-        return weight / (weight * directions).sum()
+        v = unit((weight * self.u.view(column)).sum(0))
+        u = unit((weight * v).flatten(1).sum(1))
+        if self.training:
+            self.u.copy_(u)
+        return u.view(column) * v
 
 
 class SNConv2d(nn.Conv2d):
