@@ -88,7 +88,13 @@ def experiment(words: str, images: int, folder: Path) -> Any:
     size, channels = int(given.pop("data.image_size", 32)), int(given.pop("data.channels", 1))
     pictures = np.random.default_rng(0).integers(0, 256, (4096, size, size, channels), np.uint8)
     np.savez(folder / "pictures.npz", images=pictures)
-    settings = ["data=arrays", f"data.path={folder}/pictures.npz", "metrics=none", f"images={images}"]
+    settings = [
+        "data=arrays",
+        f"data.path={folder}/pictures.npz",
+        "metrics=none",
+        f"images={images}",
+        f"evaluate_every={2 * images}",
+    ]
     os.environ.setdefault("PROJECT_ROOT", str(ROOT))
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", [*settings, *(f"{key}={value}" for key, value in given.items())])

@@ -1,4 +1,4 @@
-"""One round of each system by hand, as the loops of loops.py play it: `plain` as in a tutorial, `tuned` as fast as we can.
+"""One turn of each system by hand, for loops.py: `plain` as in a tutorial, `tuned` as fast as we can.
 
 Both take the system's networks, loss and augmentation, the optimizers in the order of its players, a batch in [-1, 1],
 the number of the turn, and whether the generator moves after it.
