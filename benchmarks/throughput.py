@@ -29,7 +29,8 @@ def main() -> None:
         }
         row = "".join(f"{quartiles(rates[loop])[1]:>10,.0f}" for loop in LOOPS)
         print(f"{case:20}{row}   {spread(ratios['plain']):20}{spread(ratios['tuned'])}", flush=True)
-        results[case] = {"images_per_second": rates, "ours_over": ratios}
+        peaks = {loop: [record["peak_mib"] for record in found[loop]] for loop in LOOPS}
+        results[case] = {"images_per_second": rates, "ours_over": ratios, "peak_mib": peaks}
     if given.json:
         given.json.write_text(json.dumps(results, indent=2) + "\n")
 
