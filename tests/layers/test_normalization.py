@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganforge.layers.normalization import normalization2d
+from ganforge.layers.normalization import Normalization, normalization2d
 
 
 @pytest.mark.parametrize(("kind", "axes"), [("batch", (0, 2, 3)), ("layer", (1, 2, 3)), ("instance", (2, 3))])
@@ -35,3 +35,21 @@ def test_none_is_nothing() -> None:
     layer, x = normalization2d("none", 6), torch.randn(4, 6, 5, 5)
     assert layer(x) is x
     assert list(layer.parameters()) == []
+
+
+@pytest.mark.parametrize("kind", ["batch", "layer", "instance", "unscaled_instance"])
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_gradients_are_those_of_the_formula_in_every_memory_layout(
+    kind: Normalization, count: int, layout: torch.memory_format
+) -> None:
+    """torch's own instance norm has others for a single image in channels_last."""
+    layer = normalization2d(kind, 4).double()
+    axes = {"batch": (0, 2, 3), "layer": (1, 2, 3)}.get(kind, (2, 3))
+    x, weights = torch.randn(2, count, 4, 8, 8, dtype=torch.double).unbind()
+    expected = x.clone().requires_grad_()
+    centred = expected - expected.mean(axes, keepdim=True)
+    (centred / (centred.square().mean(axes, keepdim=True) + layer.eps).sqrt()).backward(weights)
+    found = x.contiguous(memory_format=layout).requires_grad_()
+    layer(found).backward(weights.contiguous(memory_format=layout))
+    torch.testing.assert_close(found.grad, expected.grad, rtol=0, atol=1e-12)

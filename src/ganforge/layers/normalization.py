@@ -2,9 +2,19 @@
 
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 Normalization = Literal["batch", "layer", "instance", "unscaled_instance", "none"]
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """torch's own, but where a gradient comes back to one image: there torch 2.14 has a wrong one in channels_last."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.requires_grad and len(input) == 1:  # batch norm, which is the same for one image, has the right one
+            return functional.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        return super().forward(input)
 
 
 def normalization2d(kind: Normalization, channels: int) -> nn.Module:
@@ -20,8 +30,8 @@ def normalization2d(kind: Normalization, channels: int) -> nn.Module:
         case "layer":
             return nn.GroupNorm(1, channels)
         case "instance":
-            return nn.InstanceNorm2d(channels, affine=True)
+            return InstanceNorm(channels, affine=True)
         case "unscaled_instance":
-            return nn.InstanceNorm2d(channels)
+            return InstanceNorm(channels)
         case "none":
             return nn.Identity()
