@@ -6,6 +6,9 @@ tuned   the best loop we know by hand for the mathematics of ours: channels_last
         without gradient for the discriminator's), the discriminator frozen in the generator's, images resident on
         the device, large buffers kept by the allocator; bf16 where the case says so
 ours    `python src/train.py` as shipped: Trainer.fit with TensorBoard, CSV, average, health checks, samples
+
+What the first two do in a turn is in turns.py. On one thread (OMP_NUM_THREADS=1) without a GPU the processor's time is
+counted, which other processes do not add to; otherwise the clock's.
 """
 
 import json
@@ -14,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from lightning import Callback
 from torch import nn
+from turns import turn_of
 
 from ganforge.configuration.build import build
+from ganforge.interfaces import Batch
 from ganforge.layers.convolution import FromPixel, ToPixel
 from ganforge.process.memory import keep_freed_memory
 from ganforge.process.quiet import quiet
@@ -42,6 +46,12 @@ CASES = {
     "dcgan-alternating": f"{DCGAN} loss=non_saturating system.fakes=fresh",
     "dcgan-r1": f"{DCGAN} loss=r1",
     "dcgan-r1-one_stage": f"{DCGAN} loss=r1 system=one_stage",
+    "dcgan-ada": f"{DCGAN} loss=non_saturating augment=ada",
+    "vae": "model=vae data.image_size=28 data.batch_size=128",
+    "pix2pix": "model=pix2pix view=edges data.channels=3 data.batch_size=16 model.generator.width=16"
+    " model.discriminator.receptive_field=16",
+    "cyclegan": "model=cyclegan view=edges data.batch_size=4 model.generator.width=8 model.generator.blocks=2"
+    " model.discriminator.receptive_field=16",
 }
 """Overrides of `python src/train.py`; `data.channels` and `data.image_size` are of the random pictures."""
 STANDARD = ("mlp", "dcgan", "dcgan-bf16", "dcgan-r1", "dcgan-wgan_gp", "dcgan-wgan_gp-layer")
@@ -61,7 +71,8 @@ class Clock:
     def tick(self, seen: int) -> None:
         if self.cuda and (seen >= self.images or self.end[1] <= WARM_UP * self.images):
             torch.cuda.synchronize()
-        self.end = (time.perf_counter(), seen)
+        alone = torch.get_num_threads() == 1 and not self.cuda
+        self.end = (time.process_time() if alone else time.perf_counter(), seen)
         if seen <= WARM_UP * self.images or not self.begin[1]:
             self.begin = self.end
 
@@ -77,7 +88,13 @@ def experiment(words: str, images: int, folder: Path) -> Any:
     size, channels = int(given.pop("data.image_size", 32)), int(given.pop("data.channels", 1))
     pictures = np.random.default_rng(0).integers(0, 256, (4096, size, size, channels), np.uint8)
     np.savez(folder / "pictures.npz", images=pictures)
-    settings = ["data=arrays", f"data.path={folder}/pictures.npz", "metrics=none", f"images={images}"]
+    settings = [
+        "data=arrays",
+        f"data.path={folder}/pictures.npz",
+        "metrics=none",
+        f"images={images}",
+        f"evaluate_every={2 * images}",
+    ]
     os.environ.setdefault("PROJECT_ROOT", str(ROOT))
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", [*settings, *(f"{key}={value}" for key, value in given.items())])
@@ -98,34 +115,39 @@ def ours(run: Any, clock: Clock) -> None:
     run.fit()
 
 
-def by_hand(run: Any, clock: Clock, turn: Callable[..., None], tuned: bool) -> None:
-    """The same system's networks, game and optimizers in a loop that has never heard of Lightning."""
+def by_hand(run: Any, clock: Clock, tuned: bool) -> None:
+    """The same system's networks, loss and optimizers in a loop that has never heard of Lightning."""
     system, data = run.system, run.data
     os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK")
     device = torch.device("cuda" if clock.cuda else "cpu")
     layout = torch.channels_last if tuned else torch.contiguous_format
     if tuned and not clock.cuda:
         keep_freed_memory()
-    for network in (system.generator, system.discriminator):
-        network.to(device, memory_format=layout).train()
+    for player in system.players:
+        getattr(system, player).to(device, memory_format=layout).train()
     optimizers = system.configure_optimizers()
     if not tuned:
         as_in_tutorials(system, optimizers)
+    turn, turns = turn_of(system, tuned), system.batches_per_round
     images = data.train_split.images.to(device if tuned else "cpu")
+    views = None if data.view is None else torch.cat([data.view(block) for block in images.split(64)])
+    pictures = Batch(images, sources=views)
     reduced = tuned and "bf16" in str(run.trainer.precision)
+
     seen = number = 0
     while seen < clock.images:
-        for critic_turn in range(system.game.n_critic):
+        for critic_turn in range(turns):
             index = torch.randint(len(images), (data.batch_size,), device=images.device)
-            real = images[index].to(device).float().div_(127.5).sub_(1)
+            batch = pictures.at(index).on(device).to_unit_range(torch.float32)
             with torch.autocast(device.type, torch.bfloat16, enabled=reduced, cache_enabled=False):
-                turn(system, optimizers, real, number, critic_turn == system.game.n_critic - 1)
+                turn(system, optimizers, batch, number, critic_turn == turns - 1)
             seen, number = seen + data.batch_size, number + 1
         clock.tick(seen)
 
 
 def as_in_tutorials(system: Any, optimizers: list[Any]) -> None:
-    system.game.penalties = {name: textbook(penalty) for name, penalty in system.game.penalties.items()}
+    if hasattr(system, "game"):
+        system.game.penalties = {name: textbook(penalty) for name, penalty in system.game.penalties.items()}
     for layer in system.modules():
         layer.__class__ = {ToPixel: nn.Conv2d, FromPixel: nn.ConvTranspose2d}.get(type(layer), type(layer))
     for optimizer in optimizers:
@@ -145,41 +167,6 @@ def textbook(penalty: Any) -> Any:
     return value
 
 
-def step(optimizer: Any, terms: dict[str, Any]) -> None:
-    optimizer.zero_grad()
-    sum(terms.values()).backward()
-    optimizer.step()
-
-
-def discriminator_terms(game: Any, logits: Any, critic: Any, real: Any, fake: Any, number: int) -> dict[str, Any]:
-    return game.discriminator_terms(*logits) | game.penalty_terms(critic, real, fake, number)
-
-
-def plain_turn(system: Any, optimizers: list[Any], real: Any, number: int, both: bool) -> None:
-    generator, discriminator, game = system.generator, system.discriminator, system.game
-    fake = generator(system.latent.sample(len(real), real.device)).detach()
-    logits = discriminator(real), discriminator(fake)
-    step(optimizers[0], discriminator_terms(game, logits, discriminator, real, fake, number))
-    if both:
-        fake = generator(system.latent.sample(len(real), real.device))
-        step(optimizers[1], game.generator_terms(lambda: discriminator(real), discriminator(fake)))
-
-
-def tuned_turn(system: Any, optimizers: list[Any], real: Any, number: int, both: bool) -> None:
-    generator, discriminator, game = system.generator, system.discriminator, system.game
-    shared = both and system.fakes == "shared"
-    with torch.set_grad_enabled(shared):
-        fake = generator(system.latent.sample(len(real), real.device))
-    logits = discriminator(real), discriminator(fake.detach())
-    step(optimizers[0], discriminator_terms(game, logits, discriminator, real, fake.detach(), number))
-    if both:
-        discriminator.requires_grad_(False)
-        if not shared:
-            fake = generator(system.latent.sample(len(real), real.device))
-        step(optimizers[1], game.generator_terms(lambda: discriminator(real), discriminator(fake)))
-        discriminator.requires_grad_(True)
-
-
 def measure(loop: str, words: str, images: int) -> dict[str, float]:
     """Images per second, and MiB of main memory at the peak and before the loop (of the GPU's where there is one)."""
     cuda = "trainer=gpu" in words
@@ -189,7 +176,7 @@ def measure(loop: str, words: str, images: int) -> dict[str, float]:
         if loop == "ours":
             ours(run, clock)
         else:
-            by_hand(run, clock, plain_turn if loop == "plain" else tuned_turn, loop == "tuned")
+            by_hand(run, clock, loop == "tuned")
     return {"rate": clock.rate, "peak_mib": peak_mib(cuda), "before_mib": 0.0 if cuda else before}
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganforge.layers.normalization import ClassBatchNorm2d, normalization2d
+from ganforge.layers.normalization import ClassBatchNorm2d, Normalization, normalization2d
 
 
 @pytest.mark.parametrize(("kind", "axes"), [("batch", (0, 2, 3)), ("layer", (1, 2, 3)), ("instance", (2, 3))])
@@ -53,3 +53,27 @@ def test_batch_norm_without_classes_is_batch_norm() -> None:
     layer, x = ClassBatchNorm2d(4, None), torch.randn(5, 4, 3, 3)
     assert torch.equal(layer(x, torch.tensor([9])), nn.BatchNorm2d(4)(x))
     assert sorted(layer.state_dict()) == sorted(f"norm.{key}" for key in nn.BatchNorm2d(4).state_dict())
+
+
+@pytest.mark.parametrize("kind", ["batch", "layer", "instance", "unscaled_instance"])
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_gradients_are_those_of_the_formula_in_every_memory_layout(
+    kind: Normalization, count: int, layout: torch.memory_format
+) -> None:
+    """torch's own instance norm has others for a single image in channels_last."""
+    layer = normalization2d(kind, 4).double()
+    axes = {"batch": (0, 2, 3), "layer": (1, 2, 3)}.get(kind, (2, 3))
+    x, weights = torch.randn(2, count, 4, 8, 8, dtype=torch.double).unbind()
+    expected = x.clone().requires_grad_()
+    centred = expected - expected.mean(axes, keepdim=True)
+    (centred / (centred.square().mean(axes, keepdim=True) + layer.eps).sqrt()).backward(weights)
+    found = x.contiguous(memory_format=layout).requires_grad_()
+    layer(found).backward(weights.contiguous(memory_format=layout))
+    torch.testing.assert_close(found.grad, expected.grad, rtol=0, atol=1e-12)
+
+
+def test_batch_norm_by_class_keeps_the_precision_of_its_features() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        features = nn.Conv2d(1, 4, 3)(torch.randn(2, 1, 5, 5))
+        assert ClassBatchNorm2d(4, 3)(features, torch.tensor([0, 2])).dtype == torch.bfloat16

@@ -1,5 +1,6 @@
 """Stops a run that can no longer learn anything."""
 
+import torch
 from lightning import Trainer
 
 from ganforge.callbacks.clock import Periodic
@@ -17,7 +18,7 @@ def refuse_divergence(module: System) -> None:
                 "Lower the learning rates, clip gradients (training.gradient_clip_val=) or add a penalty"
             )
     for name, weight in module.named_parameters():
-        if not weight.isfinite().all():
+        if not torch.stack(weight.aminmax()).isfinite().all():  # a tenth of the time of a look at each number
             raise Diverged(f"the weight {name} is not finite after {module.progress.images_seen:,} images")
 
 

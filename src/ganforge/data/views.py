@@ -102,7 +102,8 @@ class Inpainting(View):
 
     def __call__(self, images: Tensor) -> Tensor:
         holed = images.clone()
-        holed[..., *map(self._hole, images.shape[-2:])] = BLANK
+        rows, columns = map(self._hole, images.shape[-2:])
+        holed[..., rows, columns] = BLANK
         return holed
 
     def _hole(self, side: int) -> slice:

@@ -4,10 +4,20 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ganforge.layers.conditioning import ClassEmbedding
 
 Normalization = Literal["batch", "layer", "instance", "unscaled_instance", "none"]
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """torch's own, but where a gradient comes back to one image: there torch 2.14 has a wrong one in channels_last."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.requires_grad and len(input) == 1:  # batch norm, which is the same for one image, has the right one
+            return functional.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        return super().forward(input)
 
 
 def normalization2d(kind: Normalization, channels: int) -> nn.Module:
@@ -23,9 +33,9 @@ def normalization2d(kind: Normalization, channels: int) -> nn.Module:
         case "layer":
             return nn.GroupNorm(1, channels)
         case "instance":
-            return nn.InstanceNorm2d(channels, affine=True)
+            return InstanceNorm(channels, affine=True)
         case "unscaled_instance":
-            return nn.InstanceNorm2d(channels)
+            return InstanceNorm(channels)
         case "none":
             return nn.Identity()
 
@@ -48,5 +58,5 @@ class ClassBatchNorm2d(nn.Module):
         normal = self.norm(x)
         if self.embedding is None:
             return normal
-        scale, shift = self.embedding(label)[:, :, None, None].chunk(2, 1)
+        scale, shift = self.embedding(label).to(normal.dtype)[:, :, None, None].chunk(2, 1)
         return torch.addcmul(shift, scale, normal)

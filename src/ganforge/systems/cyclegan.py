@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from ganforge.interfaces import Batch, Inputs, Terms
+from ganforge.losses.game import full
 from ganforge.sampling.sampler import Sampler
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.pictures import in_rows
@@ -132,5 +133,5 @@ def domains(batch: Batch) -> dict[str, Tensor]:
 
 
 def difference(images: Tensor, others: Tensor) -> Tensor:
-    """Mean and absolute, of pixels in [-1, 1], in float32."""
-    return l1_loss(images.float(), others.float())
+    """Mean and absolute, of pixels in [-1, 1], in float32 at least."""
+    return l1_loss(full(images), full(others))

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from ganforge.interfaces import Batch, Drawn, Inputs, Terms
+from ganforge.losses.game import full
 from ganforge.systems.gan import GANModule
 from ganforge.systems.pictures import in_rows
 
@@ -36,7 +37,7 @@ class Pix2Pix(GANModule):
         return super().judge(torch.cat([batch.sources.to(images.dtype), images], 1), batch)
 
     def generator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
-        l1 = self.l1 * l1_loss(drawn.images.float(), batch.images.float())
+        l1 = self.l1 * l1_loss(full(drawn.images), full(batch.images))
         return super().generator_terms(batch, drawn) | {"l1": l1}
 
     def pictures(self, held_out: Batch) -> dict[str, Tensor]:
