@@ -1,6 +1,6 @@
 """What one of several processes computes, with the others played by closed forms."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -46,13 +46,14 @@ def test_buffers_are_those_of_the_first_process(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("kind", [nn.BatchNorm1d, nn.BatchNorm2d])
-def test_shared_batch_norm_of_one_process_is_batch_norm(kind: type[nn.Module]) -> None:
+def test_shared_batch_norm_of_one_process_is_batch_norm(kind: Callable[..., nn.Module], affine: bool) -> None:
     shape = (6, 3, 4, 4) if kind is nn.BatchNorm2d else (6, 3)
-    own, shared = nn.Sequential(kind(3)).double(), nn.Sequential(kind(3)).double()
+    own, shared = (nn.Sequential(kind(3, affine=affine)).double() for _ in range(2))
     SharedBatchNorms().apply(shared)
     images = torch.randn(*shape, dtype=torch.float64, requires_grad=True)
-    for network in (own, shared):
+    for network in (own, shared) if affine else ():
         network[0].weight.data.fill_(1.5)
     weights = torch.randn(*shape, dtype=torch.float64)
     found = []

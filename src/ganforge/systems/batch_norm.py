@@ -23,7 +23,9 @@ class SharedBatchNorm(BatchNorm):
         variance = all_reduce(centred.square().sum(dims)) / count
         self.remember(mean.detach(), variance.detach() * count / (count - 1))
         normal = centred * (variance + self.eps).rsqrt().view(shape)
-        return (normal * self.weight.view(shape) + self.bias.view(shape)).to(images.dtype)
+        if self.affine:
+            normal = normal * self.weight.view(shape) + self.bias.view(shape)
+        return normal.to(images.dtype)
 
     def remember(self, mean: Tensor, variance: Tensor) -> None:
         """Move the running statistics, as batch norm does."""
