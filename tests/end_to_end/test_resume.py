@@ -40,6 +40,7 @@ AUTOENCODER = [*TINY["vae"], *SMALL[len(TINY["mlp"]) :], "callbacks.bounds.image
 FAULTS_OF_AN_AUTOENCODER = {
     "in a turn": ("ganforge.systems.vae:VAE.terms", 70, "SIGKILL"),
     "between the bounds and their checkpoint": ("ganforge.callbacks.bounds:append_line", 2, "SIGKILL+"),
+    "told to stop in an evaluation, after the bounds": FAULTS["told to stop in an evaluation"],
     "told to stop while bounds are computed": ("ganforge.callbacks.bounds:log_mean_exp", 7, "SIGTERM"),
 }
 
