@@ -51,15 +51,15 @@ def export_run(config: DictConfig) -> None:
         raise ValueError("say what to export: run=<a run folder>, or weights=<a .safetensors file>")
     quiet()
     from ganforge.inference.exporting import export
+    from ganforge.inference.requests import checked_direction
 
-    if config.direction not in (None, "a_to_b", "b_to_a"):
-        raise ValueError(f"direction={config.direction} should be a_to_b or b_to_a")
+    direction = checked_direction(config.direction)
     source = Path(config.run or config.weights)
     name = source.resolve().name.removesuffix(".safetensors")
-    backward = "_b_to_a" if config.direction == "b_to_a" else ""
+    backward = "_b_to_a" if direction == "b_to_a" else ""
     output = Path(config.output or f"{config.paths.outputs}/export/{name}{backward}")
     formats = config.format if OmegaConf.is_list(config.format) else [config.format]
-    for file, difference in export(source, list(formats), output, config.direction).items():
+    for file, difference in export(source, list(formats), output, direction).items():
         print(f"{file:18} differs from the source by {difference:.2g} at most")
     print(f"with a model card in {shown(output)}")
 

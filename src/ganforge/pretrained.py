@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -285,6 +285,12 @@ def weights_file(path: Path, direction: Direction | None = None) -> Path:
     raise ValueError(f"{path}: no such file or folder with {' or '.join(names)}{hint}")
 
 
+def known_as(file: Path) -> str:
+    """The name of a run's or an exported folder where the file of weights is called as all are, or its own."""
+    file = file.resolve()
+    return file.parent.name if file.name in WEIGHTS + BACKWARD_WEIGHTS else file.stem
+
+
 def refuse_other_direction(pretrained: Pretrained, direction: Direction | None, path: Path) -> None:
     if direction is None:
         return
@@ -307,7 +313,7 @@ def _pretrained(config: dict[str, Any], facts: dict[str, Any], tensors: dict[str
         network, shape = _network(
             dict(model["generator"]), tensors, lambda network: _translated_shape(network, size), "translates no images"
         )
-        if config.get("direction", "a_to_b") not in ("a_to_b", "b_to_a"):
+        if config.get("direction", "a_to_b") not in get_args(Direction):
             raise ValueError(f"direction={config['direction']!r:.40} should be a_to_b or b_to_a")
         return PretrainedTranslator(network, shape, config, facts)
     prior = dict(model["latent"])

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from ganforge.artifacts.files import replacing
 
+FACTS = ("_target_", "image_size", "channels", "num_classes", "source_channels")
+"""What the file of a network says of the data."""
+
 
 class Cache:
     """A folder of tensors that were expensive to compute; unreadable entries are computed again."""
@@ -44,9 +47,6 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as file:
         file.write(save(plain, metadata))
-
-
-FACTS = ("_target_", "image_size", "channels", "num_classes", "source_channels")
 
 
 def portable(config: dict[str, Any], network: str = "generator") -> dict[str, Any]:

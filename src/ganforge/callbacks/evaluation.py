@@ -58,10 +58,15 @@ class Evaluation(Periodic):
         """The scores, which the first process knows, become those of this moment."""
         progress = module.progress
         progress.scores, progress.scored_at = trainer.strategy.broadcast(scores), progress.images_seen
+        self.write(scores, trainer, module, "scores")
+
+    def write(self, scores: dict[str, float], trainer: Trainer, module: System, tag: str, **said: str) -> None:
+        """To the loggers below `tag`, and as a line of which also something else is `said`."""
+        clock = module.progress.images_seen
         for logger in trainer.loggers:
-            logger.log_metrics({f"scores/{name}": value for name, value in scores.items()}, progress.images_seen)
+            logger.log_metrics({f"{tag}/{name}": value for name, value in scores.items()}, clock)
         if trainer.is_global_zero:
-            append_line(self.records, self.evaluator.record(progress.images_seen, scores))
+            append_line(self.records, self.evaluator.record(clock, scores) | said)
 
     def _fakes(self, trainer: Trainer, module: System) -> Features:
         """Features and logits of all fakes on every rank, in the order of their latents."""
@@ -93,11 +98,7 @@ class BackwardEvaluation(Evaluation):
         return module.sampler_of("a", self.evaluator.sample_from)
 
     def keep(self, scores: dict[str, float], trainer: Trainer, module: System) -> None:
-        clock = module.progress.images_seen
-        for logger in trainer.loggers:
-            logger.log_metrics({f"scores_{BACKWARD}/{name}": value for name, value in scores.items()}, clock)
-        if trainer.is_global_zero:
-            append_line(self.records, self.evaluator.record(clock, scores) | {"by": BACKWARD})
+        self.write(scores, trainer, module, f"scores_{BACKWARD}", by=BACKWARD)
 
 
 def stoppable(blocks: Iterable[Tensor], trainer: Trainer, module: System) -> Iterator[Tensor]:

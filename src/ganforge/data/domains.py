@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from ganforge.data.folder import Part, PictureData, pictures
-from ganforge.data.module import first_held_out, held_out_order
+from ganforge.data.module import held_out_items
 from ganforge.data.pairs import Direction
 from ganforge.interfaces import Batch
 
@@ -57,9 +57,4 @@ class Domains(PictureData):
         if not ((self.path / "A").is_dir() and (self.path / "B").is_dir()):
             raise ValueError(f"{self.path} has neither the folders {', '.join(OFFICIAL)} nor A and B")
         self.split_name = f"held out {self.held_out:g} of {self.name}"
-        return {domain: self._held_out(pictures(self.path / domain)) for domain in ("A", "B")}
-
-    def _held_out(self, files: list[Path]) -> tuple[list[Path], list[Path]]:
-        ordered = [files[number] for number in held_out_order(len(files), self.held_out)]
-        cut = first_held_out(len(files), self.held_out)
-        return ordered[:cut], ordered[cut:]
+        return {domain: held_out_items(pictures(self.path / domain), self.held_out) for domain in ("A", "B")}

@@ -1,11 +1,7 @@
 """Data of a translation in the other direction."""
 
-import torch
-
 from ganforge.data.module import InMemoryData
 from ganforge.interfaces import Batch
-
-BLOCK = 1000
 
 
 class Exchanged(InMemoryData):
@@ -19,9 +15,7 @@ class Exchanged(InMemoryData):
     def load(self) -> tuple[Batch, Batch]:
         train, view, apart = self.data.train_split, self.data.view, self.data.train_sources
         if apart is None:
-            pictures = train.sources
-            if view is not None:
-                pictures = torch.cat([view(block) for block in train.images.split(BLOCK)])
+            pictures = train.sources if view is None else view.of_many(train.images)
             assert pictures is not None
             apart = Batch(pictures, train.labels)
         assert self.data.held_out_sources is not None

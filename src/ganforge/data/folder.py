@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ganforge.artifacts.images import read_halves, read_image
-from ganforge.data.module import InMemoryData, first_held_out, held_out_order
+from ganforge.data.module import InMemoryData, held_out_items
 from ganforge.interfaces import Batch
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
@@ -134,11 +134,9 @@ class Folder(PictureData):
         self.split_name = f"held out {held_out:g} of folder {self.name}"
 
     def load(self) -> tuple[Batch, Batch]:
-        files = pictures(self.path)
-        files = [files[number] for number in held_out_order(len(files), self.held_out)]
-        labels = self._labels(files)
-        cut = first_held_out(len(files), self.held_out)
-        splits = [[(file,) for file in files[:cut]], [(file,) for file in files[cut:]]]
+        files = held_out_items(pictures(self.path), self.held_out)
+        labels = self._labels([file for of_split in files for file in of_split])
+        cut, splits = len(files[0]), [[(file,) for file in of_split] for of_split in files]
         (train,), (held_out,) = self.decoded(*map(Part, splits, self.shapes(self.image_size, self.channels)))
         if labels is None:
             return Batch(train), Batch(held_out)

@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from lightning import LightningDataModule
@@ -14,6 +14,7 @@ from ganforge.data.views import View
 from ganforge.interfaces import Batch
 from ganforge.randomness import derived_generator, derived_seed
 
+T = TypeVar("T")
 MOST_ROUNDS = 8
 """In one training step."""
 
@@ -295,9 +296,7 @@ class InMemoryData(LightningDataModule):
         images = self.held_out_split.images
         view.channels(images.shape[1])
         view.refuse_size(images.shape[-1])
-        self.held_out_split = self.held_out_split._replace(
-            sources=torch.cat([view(block) for block in images.split(1000)])
-        )
+        self.held_out_split = self.held_out_split._replace(sources=view.of_many(images))
 
     def _describe(self, fact: str, actual: int | None) -> None:
         """Fill in what the configuration left open, and refuse what it says wrongly."""
@@ -359,6 +358,13 @@ def hold_out(shuffled: Batch, fraction: float) -> tuple[Batch, Batch]:
     """The training and held-out parts of data in `held_out_order`, as views."""
     cut = first_held_out(len(shuffled.images), fraction)
     return shuffled.at(slice(cut)), shuffled.at(slice(cut, None))
+
+
+def held_out_items(items: Sequence[T], fraction: float) -> tuple[list[T], list[T]]:
+    """The same of items that are no tensor, such as files."""
+    ordered = [items[number] for number in held_out_order(len(items), fraction).tolist()]
+    cut = first_held_out(len(items), fraction)
+    return ordered[:cut], ordered[cut:]
 
 
 def first_held_out(count: int, fraction: float) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganforge.data.arrays import as_tensor, read_arrays
 from ganforge.data.folder import Part, PictureData, pictures
-from ganforge.data.module import first_held_out, held_out_order
+from ganforge.data.module import first_held_out, held_out_items, held_out_order
 from ganforge.interfaces import Batch
 
 Direction = Literal["a_to_b", "b_to_a"]
@@ -71,10 +71,7 @@ class Pairs(PictureData):
             train, held_out = (self._pairs(folder.relative_to(self.path)) for folder in folders)
             return train, held_out
         self.split_name = f"held out {self.held_out:g} of {self.name}"
-        pairs = self._pairs(Path())
-        order = held_out_order(len(pairs), self.held_out).tolist()
-        cut = first_held_out(len(pairs), self.held_out)
-        return [pairs[number] for number in order[:cut]], [pairs[number] for number in order[cut:]]
+        return held_out_items(self._pairs(Path()), self.held_out)
 
     def _pairs(self, below: Path) -> list[Pair]:
         if self.sources is None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 BLANK = 128
+BLOCK = 1000
 LUMA = (19595, 38470, 7471)
 """0.299, 0.587 and 0.114 of ITU-R BT.601 in parts of 2**16, as Pillow has them."""
 
@@ -29,6 +30,10 @@ class View:
 
     def __call__(self, images: Tensor) -> Tensor:
         raise AssertionError("a subclass has the function")
+
+    def of_many(self, images: Tensor) -> Tensor:
+        """The same in blocks, for which less memory will do."""
+        return torch.cat([self(block) for block in images.split(BLOCK)])
 
 
 class Edges(View):

@@ -19,11 +19,11 @@ from ganforge.inference.projection import STARTS, STEPS, project
 from ganforge.inference.requests import typed
 from ganforge.pretrained import (
     BLOCK,
-    WEIGHTS,
     Pretrained,
     PretrainedGenerator,
     PretrainedTranslator,
     from_pretrained,
+    known_as,
     weights_file,
 )
 from ganforge.process.terminal import watched
@@ -97,10 +97,8 @@ def refuse_unknown_labels(generator: PretrainedGenerator, labels: list[int] | No
 
 def output_folder(request: Request, source: Path, outputs: Path) -> Path:
     """Where to write: named after the run or the file, and the seed."""
-    source = source.resolve()
-    name = source.parent.name if source.name in WEIGHTS else source.stem
     subject = "" if request.project is None else f"_{Path(request.project).stem}"
-    return Path(request.output or outputs / f"{name}_seed_{request.seed}{subject}")
+    return Path(request.output or outputs / f"{known_as(source)}_seed_{request.seed}{subject}")
 
 
 def write_images(generator: PretrainedGenerator, request: Request, folder: Path) -> str:

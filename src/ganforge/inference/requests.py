@@ -1,10 +1,12 @@
 """What a command was asked for, as an object of the right types."""
 
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ValidationError
+
+from ganforge.pretrained import Direction
 
 R = TypeVar("R")
 
@@ -19,3 +21,11 @@ def typed(config: DictConfig, kind: type[R], **replaced: Any) -> R:
         raise ValueError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(request, kind)
     return request
+
+
+def checked_direction(value: Any) -> Direction | None:
+    """What `direction=` says; ValueError where it is none."""
+    known: tuple[Direction, ...] = get_args(Direction)
+    if value is not None and value not in known:
+        raise ValueError(f"direction={value} should be {' or '.join(known)}")
+    return value

@@ -20,20 +20,18 @@ from ganforge.data.arrays import read_archive
 from ganforge.data.folder import SUFFIXES, pictures
 from ganforge.data.module import resized
 from ganforge.data.views import View, brightness
-from ganforge.inference.requests import typed
+from ganforge.inference.requests import checked_direction, typed
 from ganforge.interfaces import to_unit_range
 from ganforge.pretrained import (
-    BACKWARD_WEIGHTS,
-    WEIGHTS,
     Pretrained,
     PretrainedEncoder,
     PretrainedTranslator,
     from_pretrained,
+    known_as,
     weights_file,
 )
 from ganforge.process.terminal import warn, watched
 
-DIRECTIONS = ("a_to_b", "b_to_a")
 DEVICES = ("auto", "cpu", "cuda")
 VIEWS = {f"{view.__module__}.{view.__name__}": view for view in View.__subclasses__()}
 """Those that a file of weights may name."""
@@ -66,9 +64,9 @@ def requested(config: DictConfig) -> Request:
         raise ValueError("say which network: run=<a run folder>, or weights=<a .safetensors file>")
     if request.input is None:
         raise ValueError("say what to translate: input=<a picture, a folder of pictures, or an .npz>")
-    for key, value, known in (("direction", request.direction, DIRECTIONS), ("device", request.device, DEVICES)):
-        if value is not None and value not in known:
-            raise ValueError(f"{key}={value} should be {', '.join(known[:-1])} or {known[-1]}")
+    checked_direction(request.direction)
+    if request.device not in DEVICES:
+        raise ValueError(f"device={request.device} should be {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
     for key, number in (("batch_size", request.batch_size), ("size", request.size)):
         if number is not None and number < 1:
             raise ValueError(f"{key}={number} must be at least 1")
@@ -130,7 +128,7 @@ def translate(request: Request, outputs: Path) -> tuple[Path, str]:
 
     ValueError, and nothing written, where the request does not suit the network.
     """
-    direction = next((known for known in ("a_to_b", "b_to_a") if known == request.direction), None)
+    direction = checked_direction(request.direction)
     source = weights_file(Path(request.run or request.weights or "."), direction)
     translator = translating(from_pretrained(source, direction), source)
     translation = prepared(translator, request, source)
@@ -193,8 +191,7 @@ def stored_view(translator: PretrainedTranslator, source: Path) -> tuple[View, i
 
 
 def run_name(translator: PretrainedTranslator, source: Path) -> str:
-    source = source.resolve()
-    name = source.parent.name if source.name in WEIGHTS + BACKWARD_WEIGHTS else source.stem
+    name = known_as(source)
     return name if translator.direction == "a_to_b" else f"{name}_{translator.direction}"
 
 

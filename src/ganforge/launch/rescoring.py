@@ -1,7 +1,7 @@
 """A trained run scored again, or any pictures in its place, and shown beside scores that measured the same."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
@@ -10,8 +10,6 @@ import torch
 from hydra.utils import get_object
 from omegaconf import MISSING, DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import track
-from torch import Tensor
 
 from ganforge.artifacts.evaluations import (
     RESCORED,
@@ -30,6 +28,7 @@ from ganforge.configuration.trust import refuse_untrusted_targets
 from ganforge.data.module import InMemoryData
 from ganforge.launch.messages import shown
 from ganforge.launch.stored import stored_config
+from ganforge.process.terminal import watched
 from ganforge.scoring.evaluator import BLOCK, Evaluator
 from ganforge.scoring.fakes import Fakes
 from ganforge.scoring.stamps import best, comparable_to, differences, heading, last, nearest, records_of, scored
@@ -115,7 +114,7 @@ def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     names = short_names([] if request.against is None else [request.against])
     beside |= rival(request.against, others, stamp, request, run.metrics, names)
     numbers = evaluator.numbers()
-    fakes = evaluator.features(watched(evaluator.fakes(sampler, numbers), evaluator.images, console), numbers)
+    fakes = evaluator.features(watched(evaluator.fakes(sampler, numbers), "scoring", len(numbers)), numbers)
     record = evaluator.record(weights.images_seen, evaluator.score(fakes))
     console.print(score_table(record, {f"now, {weights.images_seen:,}": record["scores"]} | beside))
     add(record, records_of(folder), "the training's own", unequal, console)
@@ -140,7 +139,7 @@ def score_fakes(request: Request, path: Path, config: DictConfig) -> None:
     equal = [one for one in own if comparable(one.stamp, stamp)]
     beside |= rival(request.run, equal, stamp, request, conditions.metrics, names)
     unequal = [] if equal or not own else nearest(own, stamp, "there")
-    blocks = watched((block.to(device) for block in fakes.blocks(shape)), fakes.count, console)
+    blocks = watched((block.to(device) for block in fakes.blocks(shape)), "scoring", math.ceil(fakes.count / BLOCK))
     scores = evaluator.score(evaluator.features(blocks))
     record = evaluator.record(0, scores) | {"stamp": fakes.stamp(evaluator.stamp)}
     console.print(score_table(record, {names[path]: scores} | beside))
@@ -253,12 +252,6 @@ def evaluator_of(run: DictConfig, request: Request) -> Evaluator:
         cache=run.paths.cache,
         reference=request.reference,
     )
-
-
-def watched(blocks: Iterable[Tensor], images: int, console: Console) -> Iterable[Tensor]:
-    """The blocks of fakes, with a bar while they are drawn if someone is looking at the terminal."""
-    total = math.ceil(images / BLOCK)
-    return track(blocks, "scoring", total, console=console, transient=True, disable=not console.is_terminal)
 
 
 def while_training(

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, TextIO, TypeVar
 
 from rich.console import Console
@@ -59,7 +59,10 @@ def plain_console() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def watched(steps: Sequence[T], verb: str) -> Iterable[T]:
-    """The steps, with a bar while they go on if someone is looking at the terminal."""
+def watched(steps: Iterable[T], verb: str, total: int | None = None) -> Iterable[T]:
+    """The steps, with a bar while they go on if someone is looking at the terminal.
+
+    `total` says how many there are where they do not.
+    """
     console = Console()
-    return track(steps, verb, console=console, transient=True, disable=not console.is_terminal)
+    return track(steps, verb, total, console=console, transient=True, disable=not console.is_terminal)

@@ -10,9 +10,8 @@ from ganforge.sampling.latent import Latent
 class Sampler(nn.Module):
     """A network with the latents that it starts from, or none if it starts from images.
 
-    Its batch statistics stay fixed, and its images are float32.
-
-    A network with classes draws 0, 1, 2, ... over and over where no labels are given.
+    Its batch statistics stay fixed, and its images are float32. A network with classes draws 0, 1, 2, ... over and over
+    where no labels are given.
     """
 
     def __init__(self, network: nn.Module, latent: Latent | None = None) -> None:
