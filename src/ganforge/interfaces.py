@@ -111,10 +111,14 @@ class Augmentation(Protocol):
     """Changes each image at random before the discriminator sees it, real, fake and under a penalty alike.
 
     A module: what it remembers is in its buffers. It must be differentiable twice. `reads_signs` says whether it takes
-    a logit's sign for an opinion, which not every loss makes of it; `needs` is as of a `FeatureExtractor`.
+    a logit's sign for an opinion, which not every loss makes of it; `needs` is as of a `FeatureExtractor`; `scheduled`
+    are its attributes that may follow a schedule.
     """
 
     needs: frozenset[str]
+
+    @property
+    def scheduled(self) -> frozenset[str]: ...
 
     @property
     def reads_signs(self) -> bool: ...

@@ -40,7 +40,7 @@ def test_a_schedule_that_ends_before_it_begins_is_refused(begin: int, until: int
 
 
 def test_an_average_without_half_life_is_the_generator() -> None:
-    assert decay(64, images_seen=1000, half_life=0.0) == 0.0
+    assert decay(64, half_life=0.0) == 0.0
 
 
 class Watch(Periodic):
@@ -56,8 +56,9 @@ class Watch(Periodic):
             {
                 "lr": generator["lr"],
                 "betas": tuple(generator["betas"]),
-                "half_life": module.average_half_life,
+                "half_life": module.half_life,
                 "r1": module.game.penalties["r1"].weight,
+                "p": module.augment.p.item(),
             }
         )
 
@@ -70,7 +71,8 @@ def watched(composed: Compose, rollbacks: int = 0, checkpoint: Any = None, image
         "loss=r1", f"images={images}", "schedule.generator.lr.start=1.0", "schedule.generator.lr.until=32",
         "schedule.discriminator.lr.until=32", f"+schedule.generator.beta1={SCHEDULE.format(0.0, 0.8)}",
         f"+schedule.average={{half_life:{SCHEDULE.format(0.0, 40.0)}}}",
-        f"+schedule.r1={{weight:{SCHEDULE.format(8.0, 4.0)}}}",
+        f"+schedule.r1={{weight:{SCHEDULE.format(8.0, 4.0)}}}", "augment=ada", "augment.target=null",
+        f"+schedule.augment={{p:{SCHEDULE.format(0.0, 0.4)}}}",
     ]  # fmt: skip
     run, watch = build(composed(*QUICK, "schedule=linear", *words)), Watch()
     run.system.rollbacks = rollbacks
@@ -85,6 +87,7 @@ def test_every_round_follows_the_clock(composed: Compose) -> None:
     assert [value["betas"] for value in seen] == [(pytest.approx(beta), 0.99) for beta in (0.0, 0.2, 0.4, 0.6)]
     assert [value["half_life"] for value in seen] == [0.0, 10.0, 20.0, 30.0]
     assert [value["r1"] for value in seen] == [8.0, 7.0, 6.0, 5.0]
+    assert [value["p"] for value in seen] == pytest.approx([0.0, 0.1, 0.2, 0.3])
 
 
 def test_a_resumed_run_is_where_the_clock_is_and_a_rollback_halves_the_rate(composed: Compose, tmp_path: Any) -> None:
@@ -92,6 +95,7 @@ def test_a_resumed_run_is_where_the_clock_is_and_a_rollback_halves_the_rate(comp
     seen = watched(composed, rollbacks=1, checkpoint=tmp_path / "run" / "checkpoints" / "last.ckpt")
     assert [value["lr"] for value in seen] == [0.25, 0.125]
     assert [value["r1"] for value in seen] == [6.0, 5.0]
+    assert [value["p"] for value in seen] == pytest.approx([0.2, 0.3])
 
 
 @pytest.mark.parametrize(
@@ -100,11 +104,18 @@ def test_a_resumed_run_is_where_the_clock_is_and_a_rollback_halves_the_rate(comp
         ("+schedule.generator.momentum", "of generator, beta1, beta2, lr can follow a schedule"),
         ("+schedule.judge.lr", "schedule.judge.lr: of judge, nothing can follow a schedule"),
         ("+schedule.r2.weight", "of r2, nothing"),
+        ("+schedule.augment.p", "of augment, nothing"),
     ],
 )
 def test_what_follows_no_schedule_is_refused(composed: Compose, word: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(composed(*QUICK, f"{word}={SCHEDULE.format(1.0, 0.0)}"))
+
+
+@pytest.mark.parametrize("words", [["augment=ada"], ["augment=diffaugment"]])
+def test_what_adapts_or_never_changes_follows_no_schedule(composed: Compose, words: list[str]) -> None:
+    with pytest.raises(ValueError, match="of augment, nothing can follow a schedule"):
+        build(composed(*QUICK, *words, "loss=r1", f"+schedule.augment.p={SCHEDULE.format(0.0, 1.0)}"))
 
 
 def test_cosine_is_an_option_of_the_command_line(composed: Compose) -> None:

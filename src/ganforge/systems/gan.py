@@ -22,6 +22,17 @@ class GANModule(AdversarialModule):
         self.latent = latent
         self.augment = augment
 
+    def scheduled_keys(self, owner: str) -> set[str]:
+        if owner == "augment" and self.augment is not None:
+            return set(self.augment.scheduled)
+        return super().scheduled_keys(owner)
+
+    def follow(self, owner: str, key: str, value: float) -> None:
+        if owner == "augment":
+            setattr(self.augment, key, value)
+        else:
+            super().follow(owner, key, value)
+
     def inputs(self, batch: Batch) -> Inputs:
         """What the fakes of a turn start from."""
         z = self.latent.sample(len(batch.images), self.device)
