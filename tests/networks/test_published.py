@@ -9,6 +9,8 @@ from torch import nn
 
 from ganforge.networks import patchgan, r3gan, resnet, sngan, sngan_cnn, unet
 
+from ..verdicts import output, projection
+
 
 def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> nn.Module:
     return patchgan.Discriminator(256, inputs, receptive_field=receptive_field, normalization=normalization)
@@ -35,25 +37,25 @@ def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> 
         (lambda: sngan.Discriminator(32, 3), 1_053_825),
         (lambda: sngan.Discriminator(32, 3, spectral_norm=False), 1_053_825),
         (lambda: sngan.Generator(128, 32, 3, num_classes=10), 4_304_387),
-        (lambda: sngan.Discriminator(32, 3, num_classes=10), 1_055_105),
+        (lambda: sngan.Discriminator(32, 3, head=projection(10)), 1_055_105),
         (lambda: sngan_cnn.Generator(128, 32, 3), 3_813_379),
         (lambda: sngan_cnn.Discriminator(32, 3), 5_860_865),
         (lambda: r3gan.Generator(64, 32, 3), 20_732_160),
         (lambda: r3gan.Discriminator(32, 3), 20_683_776),
         (lambda: r3gan.Generator(64, 32, 3, num_classes=10), 20_781_952),
-        (lambda: r3gan.Discriminator(32, 3, num_classes=10), 21_280_512),
+        (lambda: r3gan.Discriminator(32, 3, head=projection(10)), 21_280_512),
         (lambda: r3gan.Generator(64, 64, 3), 22_429_824),
         (lambda: r3gan.Discriminator(64, 3), 22_381_440),
         (lambda: r3gan.Generator(64, 32, 3, 1536, group_width=32, num_classes=1000), 82_914_304),
-        (lambda: r3gan.Discriminator(32, 3, 1536, group_width=32, num_classes=1000), 86_548_992),
+        (lambda: r3gan.Discriminator(32, 3, 1536, group_width=32, head=projection(1000)), 86_548_992),
         (lambda: r3gan.Generator(64, 32, 3, 64, num_classes=10), 290_624),
-        (lambda: r3gan.Discriminator(32, 3, 64, num_classes=10), 286_528),
+        (lambda: r3gan.Discriminator(32, 3, 64, head=projection(10)), 286_528),
         (lambda: r3gan.Generator(64, 32, 3, 128, num_classes=10), 842_752),
-        (lambda: r3gan.Discriminator(32, 3, 128, num_classes=10), 843_392),
+        (lambda: r3gan.Discriminator(32, 3, 128, head=projection(10)), 843_392),
         (lambda: r3gan.Generator(64, 32, 3, 128, blocks=1, num_classes=10), 431_104),
-        (lambda: r3gan.Discriminator(32, 3, 128, blocks=1, num_classes=10), 431_744),
+        (lambda: r3gan.Discriminator(32, 3, 128, blocks=1, head=projection(10)), 431_744),
         (lambda: r3gan.Generator(64, 32, 3, 256, blocks=1, num_classes=10), 1_385_856),
-        (lambda: r3gan.Discriminator(32, 3, 256, blocks=1, num_classes=10), 1_420_544),
+        (lambda: r3gan.Discriminator(32, 3, 256, blocks=1, head=projection(10)), 1_420_544),
     ],
 )
 def test_parameters_are_as_many_as_published(build: Callable[[], nn.Module], parameters: int) -> None:
@@ -165,7 +167,7 @@ def test_outputs_are_those_of_the_authors_code(
     translator = network().double()
     fill(translator)
     for mode, expected in ((True, training), (False, evaluating)):
-        outputs = translator.train(mode)(sines(shape)).flatten()
+        outputs = output(translator.train(mode), sines(shape)).flatten()
         places = torch.linspace(0, len(outputs) - 1, 5).long()
         assert outputs[places].tolist() == pytest.approx(expected, abs=1e-5)
 
@@ -185,16 +187,18 @@ def test_a_network_without_memory_takes_the_weights_of_its_like(name: str) -> No
         second = network(**choices).eval()
     second.load_state_dict(first.state_dict(), assign=True)
     images = torch.randn(2, 1, 32, 32)
-    assert torch.equal(first(images), second(images))
+    assert torch.equal(output(first, images), output(second, images))
 
 
 @pytest.mark.parametrize("name", TRANSLATION)
 def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
     network, choices = TRANSLATION[name]
     translator, images = network(**choices).double().eval(), torch.randn(2, 1, 32, 32, dtype=torch.float64)
-    expected = translator(images)
+    expected = output(translator, images)
     last = torch.channels_last
-    assert torch.allclose(translator.to(memory_format=last)(images.to(memory_format=last)), expected, atol=1e-12)
+    assert torch.allclose(
+        output(translator.to(memory_format=last), images.to(memory_format=last)), expected, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,7 +226,7 @@ def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
             id="discriminator",
         ),
         pytest.param(
-            lambda: sngan.Discriminator(32, 3, width=4, num_classes=3),
+            lambda: sngan.Discriminator(32, 3, width=4, head=projection(3)),
             (5, 3, 32, 32),
             [29.0413021, 15.3732244, 0.204754, 28.9260487, 14.6962298],
             [26.7350066, 14.3443999, 0.4926984, 26.6214825, 13.7503906],
@@ -242,6 +246,6 @@ def test_outputs_are_those_of_a_reference(
     fill(player)
     label = torch.tensor([2, 0] if len(inputs) == 2 else [0, 1, 2, 0, 1])
     for mode, expected in ((True, training), (False, evaluating)):
-        outputs = player.train(mode)(sines(inputs), label).flatten()
+        outputs = output(player.train(mode), sines(inputs), label).flatten()
         places = torch.linspace(0, len(outputs) - 1, 5).long()
         assert outputs[places].tolist() == pytest.approx(expected, abs=1e-6)

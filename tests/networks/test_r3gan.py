@@ -11,6 +11,8 @@ from torch.nn.functional import leaky_relu, one_hot
 from ganforge.networks.r3gan import Block, Discriminator, Generator, stage_widths
 from ganforge.regularizers.gradient_penalties import R1
 
+from ..verdicts import output, projection
+
 
 def awake(network: nn.Module) -> nn.Module:
     """With blocks that add something, as after a few turns."""
@@ -25,11 +27,13 @@ def awake(network: nn.Module) -> nn.Module:
 def test_every_size(image_size: int, channels: int, num_classes: int | None) -> None:
     sizes = {"width": 8, "blocks": 1, "group_width": 4}
     generator = Generator(7, image_size, channels, **sizes, num_classes=num_classes)
-    discriminator = Discriminator(image_size, channels, **sizes, num_classes=num_classes)
+    discriminator = Discriminator(image_size, channels, **sizes, head=projection(num_classes))
     label = torch.tensor([0, 2, 1])
     images = generator(torch.randn(3, 7), label)
     assert images.shape == (3, channels, image_size, image_size)
-    assert discriminator(images, label).shape == (3,)
+    verdict = discriminator(images, label)
+    assert verdict.logits.shape == (3,)
+    assert verdict.features.shape == (3, 8)
 
 
 def test_stages_are_of_one_width_up_to_32_pixels_and_half_with_each_doubling_beyond() -> None:
@@ -62,10 +66,10 @@ def test_sizes_that_cannot_be_made_are_refused(image_size: int) -> None:
 
 def test_initial_weights_have_the_published_deviations() -> None:
     generator = Generator(64, 32, 3, 128, num_classes=10)
-    discriminator = Discriminator(32, 3, 128, num_classes=10)
+    discriminator = Discriminator(32, 3, 128, head=projection(10))
     gain = math.sqrt(2 / 1.04) * 8**-0.25
     expected = {
-        "latent.embedding.weight": 1 / math.sqrt(10), "embedding.weight": 1 / math.sqrt(10 * 128),
+        "latent.embedding.weight": 1 / math.sqrt(10), "head.embedding.weight": 1 / math.sqrt(10 * 128),
         "expand.weight": gain / math.sqrt(128), "spatial.weight": gain / math.sqrt(16 * 9), "reduce.weight": 0.0,
         "bias": 0.0,
     }  # fmt: skip
@@ -106,12 +110,12 @@ def test_a_block_in_other_words() -> None:
 
 def test_a_class_is_a_product_with_its_embedding() -> None:
     """one-hot y, embedded, times a linear map of the features, of which there is one for each channel."""
-    discriminator = awake(Discriminator(16, 1, 8, group_width=4, num_classes=3))
+    discriminator = awake(Discriminator(16, 1, 8, group_width=4, head=projection(3)))
     images, label = torch.randn(2, 1, 16, 16), torch.tensor([2, 0])
     seen: list[Tensor] = []
     discriminator.last.register_forward_hook(lambda *passed: seen.append(passed[2]))
-    logits = discriminator(images, label)
-    embedded = one_hot(label, 3).float() @ discriminator.embedding.weight
+    logits = discriminator(images, label).logits
+    embedded = one_hot(label, 3).float() @ discriminator.head.embedding.weight
     assert torch.allclose(logits, torch.einsum("bf,bf->b", seen[0], embedded), atol=1e-6)
 
 
@@ -119,11 +123,11 @@ def test_the_label_decides_the_output_and_its_vector_learns() -> None:
     label = torch.arange(4)
     for network, x in (
         (Generator(5, 16, 1, 8, num_classes=4), torch.randn(1, 5)),
-        (Discriminator(16, 1, 8, num_classes=4), torch.randn(1, 1, 16, 16)),
+        (Discriminator(16, 1, 8, head=projection(4)), torch.randn(1, 1, 16, 16)),
     ):
-        output = awake(network)(x.expand(4, *x.shape[1:]), label).view(4, -1)
-        assert torch.pdist(output).min() > 1e-5
-        output.square().sum().backward()
+        outputs = output(awake(network), x.expand(4, *x.shape[1:]), label).view(4, -1)
+        assert torch.pdist(outputs).min() > 1e-5
+        outputs.square().sum().backward()
         gradients = [weight.grad for name, weight in network.named_parameters() if "embedding" in name]
         assert gradients and all(gradient.abs().amax(1).gt(0).all() for gradient in gradients)
 
@@ -134,20 +138,24 @@ def test_without_classes_labels_are_ignored() -> None:
         (Discriminator(16, 1, 8), torch.randn(3, 1, 16, 16)),
     ):
         assert not [key for key in network.state_dict() if "embedding" in key]
-        assert torch.equal(network(x), network(x, torch.tensor([0, 1, 99])))
+        assert torch.equal(output(network, x), output(network, x, torch.tensor([0, 1, 99])))
 
 
 def test_images_do_not_influence_one_another() -> None:
     discriminator = awake(Discriminator(16, 1, 8))
     images = torch.randn(4, 1, 16, 16)
-    assert torch.allclose(discriminator(images)[:1], discriminator(images[:1]), atol=1e-5)
+    assert torch.allclose(discriminator(images).logits[:1], discriminator(images[:1]).logits, atol=1e-5)
 
 
 def test_a_penalty_differentiates_twice() -> None:
     """Against differences of the penalty along one direction of the weights."""
     discriminator = awake(Discriminator(8, 1, 8)).double()
-    images, penalty = torch.randn(2, 1, 8, 8, dtype=torch.float64), R1(weight=3.0)
-    penalty(discriminator, images, images).backward()
+    images = torch.randn(2, 1, 8, 8, dtype=torch.float64)
+
+    def penalty(network: nn.Module) -> Tensor:
+        return R1(weight=3.0)(lambda points: network(points).logits, images, images)
+
+    penalty(discriminator).backward()
     parameters = [weight for weight in discriminator.parameters() if weight.grad is not None]
     along = [torch.randn_like(weight) for weight in parameters]
     slope = sum((weight.grad * step).sum() for weight, step in zip(parameters, along, strict=True))
@@ -158,7 +166,7 @@ def test_a_penalty_differentiates_twice() -> None:
                    if own.grad is not None]  # fmt: skip
         for weight, step in zip(targets, along, strict=True):
             weight.data.add_(size * step)
-        values.append(penalty(moved, images, images).item())
+        values.append(penalty(moved).item())
     assert slope.item() == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-4)
 
 
@@ -168,15 +176,15 @@ def test_pixels_before_channels_in_memory_changes_nothing() -> None:
         (Generator(5, 16, 3, 8).double(), torch.randn(3, 5, dtype=torch.float64)),
         (Discriminator(16, 3, 8).double(), torch.randn(3, 3, 16, 16, dtype=torch.float64)),
     ):
-        expected = awake(network)(x)
+        expected = output(awake(network), x)
         images = x.to(memory_format=last) if x.ndim == 4 else x
-        assert torch.allclose(network.to(memory_format=last)(images), expected, atol=1e-12)
+        assert torch.allclose(output(network.to(memory_format=last), images), expected, atol=1e-12)
 
 
 def test_under_autocast_values_stay_near() -> None:
     generator, discriminator = awake(Generator(5, 16, 3, 16)), awake(Discriminator(16, 3, 16))
     z = torch.randn(4, 5)
-    exact = discriminator(generator(z))
+    exact = discriminator(generator(z)).logits
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = discriminator(generator(z))
+        rounded = discriminator(generator(z)).logits
     assert torch.allclose(rounded.float(), exact, rtol=0.1, atol=0.1 * exact.abs().max().item())

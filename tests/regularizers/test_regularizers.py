@@ -77,7 +77,10 @@ def test_lecam_is_that_of_the_authors_code() -> None:
 def test_anchors_are_means_from_the_first_turn_on_and_move_before_the_term_begins() -> None:
     """In the first turn they are the logits' means, whatever the decay: nothing far off is to be forgotten."""
     lecam = LeCam(weight=1.0, decay=0.99, begin=20)
-    said = [(torch.tensor([5.0, 7.0]), torch.tensor([-5.0, -3.0])), (torch.tensor([8.0, 8.0]), torch.tensor([0.0, 0.0]))]
+    said = [
+        (torch.tensor([5.0, 7.0]), torch.tensor([-5.0, -3.0])),
+        (torch.tensor([8.0, 8.0]), torch.tensor([0.0, 0.0])),
+    ]
     assert lecam.discriminator(saying(*said[0], images_seen=0)) is None
     assert (lecam.sums / lecam.total).tolist() == pytest.approx([6, -4])
     assert lecam.discriminator(saying(*said[1], images_seen=10)) is None

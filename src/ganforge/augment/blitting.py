@@ -39,7 +39,7 @@ def shifted(images: Tensor, pixels: Tensor) -> Tensor:
 
 
 class MirrorAndShift(nn.Module):
-    """Half of the images mirrored, and all shifted by up to an eighth of their side (Zhang et al. 2020, section 3.1)."""
+    """Half of the images mirrored, and all shifted by up to an eighth of their side (Zhang et al. 2020)."""
 
     needs = frozenset({"images"})
     reads_signs = False

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from ganforge.layers.conditioning import ClassEmbedding, LabelledLatent
+from ganforge.interfaces import Verdict
+from ganforge.layers.conditioning import LabelledLatent, LabelPlanes
+from ganforge.layers.heads import Head, HeadFactory, Projection
 from ganforge.layers.initialization import he_
 from ganforge.layers.resampling import Downsample, Upsample
 from ganforge.networks.dcgan import base_and_depth
@@ -124,9 +126,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+    """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
 
-    The generator's stages in reverse. At the base size each channel is compared with one learned image.
+    The generator's stages in reverse. At the base size each channel is compared with one learned image: these are the
+    features. A projection is onto a linear map of them, and is all of the logit, as in the authors' code.
     """
 
     def __init__(
@@ -136,25 +139,30 @@ class Discriminator(nn.Module):
         width: int = 768,
         blocks: int = 2,
         group_width: int = 16,
-        num_classes: int | None = None,
+        label_planes: int | None = None,
+        head: HeadFactory | None = None,
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
+        self.planes = LabelPlanes(label_planes)
         widths = stage_widths(image_size, width, group_width)[::-1]
         base, _ = base_and_depth(image_size)
-        self.first = pointwise(channels, widths[0])
+        self.first = pointwise(channels + self.planes.channels, widths[0])
         self.stages = stages(widths, blocks, group_width)
         self.changes = changes(widths)
         self.down = Downsample()
         self.basis = nn.Parameter(torch.randn(width, base, base) / base)
-        self.last = linear(width, 1 if num_classes is None else width)
-        self.embedding = (
-            None if num_classes is None else ClassEmbedding(num_classes, width, (num_classes * width) ** -0.5)
-        )
+        self.head = (head or Head)(width)
+        self.projects = isinstance(self.head, Projection)
+        self.last = linear(width, width if self.projects else 1)
+        if isinstance(self.head, Projection):
+            nn.init.normal_(self.head.embedding.weight, 0.0, (self.head.num_classes * width) ** -0.5)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        features = self.stages[0](self.first(image))
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        features = self.stages[0](self.first(self.planes(image, label)))
         for change, stage in zip(self.changes, self.stages[1:], strict=True):
             features = stage(change(self.down(features)))
-        features = self.last((features * self.basis).sum((2, 3)))
-        return features.flatten() if self.embedding is None else (features * self.embedding(label)).sum(1)
+        features = (features * self.basis).sum((2, 3))
+        said = self.last(features)
+        if self.projects:
+            return self.head(said.new_zeros(len(said)), said, label)
+        return self.head(said.flatten(), features, label)

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from ganforge.interfaces import Augmentation, Turn
@@ -37,16 +37,14 @@ class Consistency(Regularizer):
 
 
 class LatentConsistency(Regularizer):
-    """weight * E[(D(G(z)) - D(G(z')))^2] for the discriminator, -generator_weight * E[(G(z) - G(z'))^2] for the generator.
+    """Images of neighbouring latents should differ, and the discriminator not mind (Zhao et al. 2021, algorithm 2).
 
-    z' is z + N(0, deviation^2): images of neighbours should differ, and the discriminator should not mind (Zhao et al.
-    2021, algorithm 2). The second mean is over pixels too.
+    With z' = z + N(0, deviation^2), weight * E[(D(G(z)) - D(G(z')))^2] for the discriminator, and for the generator
+    -generator_weight * E[(G(z) - G(z'))^2], a mean over pixels too.
     """
 
-    def __init__(
-        self, weight: float = 20.0, generator_weight: float = 0.5, deviation: float = 0.05, interval: int = 1
-    ) -> None:
-        super().__init__(weight, interval)
+    def __init__(self, weight: float = 20.0, generator_weight: float = 0.5, deviation: float = 0.05) -> None:
+        super().__init__(weight)
         self.generator_weight, self.deviation = generator_weight, deviation
 
     def discriminator(self, turn: Turn) -> Tensor:

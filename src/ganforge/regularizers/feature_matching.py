@@ -16,10 +16,8 @@ class FeatureMatching(Regularizer):
     takes it for MNIST, and the absolute value for CIFAR-10.
     """
 
-    def __init__(
-        self, weight: float = 1.0, distance: Literal["squared", "absolute"] = "squared", interval: int = 1
-    ) -> None:
-        super().__init__(weight, interval)
+    def __init__(self, weight: float = 1.0, distance: Literal["squared", "absolute"] = "squared") -> None:
+        super().__init__(weight)
         self.distance = distance
 
     def generator(self, turn: Turn) -> Tensor:

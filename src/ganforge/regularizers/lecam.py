@@ -10,11 +10,11 @@ from ganforge.regularizers.regularizer import Regularizer
 
 
 class LeCam(Regularizer):
-    """weight * (E[relu(D(x) - a_F)^2] + E[relu(a_R - D(G(z)))^2]): real logits meet the fakes' anchor, and fakes' the real.
+    """weight * (E[relu(D(x) - a_F)^2] + E[relu(a_R - D(G(z)))^2]): each kind of logits meets the anchor of the other.
 
     a_R and a_F are moving averages of the mean logits of real images and of fakes over all processes; a turn keeps
-    `decay` of what was before it. They are divided by the sum of their weights, and so are means from the first turn on,
-    as in the authors' code for StyleGAN2. The term itself begins at `begin` images.
+    `decay` of what was before it. They are divided by the sum of their weights, and so are means from the first turn
+    on, as in the authors' code for StyleGAN2. The term itself begins at `begin` images.
     """
 
     sums: Tensor

@@ -54,8 +54,8 @@ class Geometric:
     def __post_init__(self) -> None:
         if not 0 < self.ratio < 1 or self.every < 1:
             raise ValueError(
-                f"a geometric schedule falls by a ratio between 0 and 1 every 1 image or more, not by {self.ratio} every "
-                f"{self.every:,}"
+                f"a geometric schedule needs a ratio between 0 and 1, not {self.ratio}, and images between its steps, "
+                f"not {self.every:,}"
             )
 
     def __call__(self, images_seen: int) -> float:
