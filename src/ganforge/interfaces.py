@@ -148,6 +148,8 @@ class Regularizer(Protocol):
 
     interval: int
     weight: float
+    needs: frozenset[str]
+    """As of a `FeatureExtractor`."""
 
     def discriminator(self, turn: Turn) -> Tensor | None: ...
 

@@ -2,17 +2,24 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import start_processes
 
 from ganforge.augment.blitting import MirrorAndShift
+from ganforge.configuration.build import build
 from ganforge.interfaces import Batch, Drawn, Inputs, Turn, Verdict
 from ganforge.regularizers.consistency import Consistency, LatentConsistency
 from ganforge.regularizers.feature_matching import FeatureMatching
 from ganforge.regularizers.lecam import LeCam
+
+from ..conftest import TINY
+from ..product import QUICK
 
 
 class Sum(nn.Module):
@@ -196,3 +203,75 @@ def test_means_that_match_leave_nothing() -> None:
 def test_a_decay_that_is_no_share_is_refused(decay: float) -> None:
     with pytest.raises(ValueError, match="of the anchors should be at least 0 and less than 1"):
         LeCam(decay=decay)
+
+
+def moved(rank: int, folder: Path) -> None:
+    torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
+    lecam = LeCam(decay=0.5)
+    for real, fake in (([1.0, 2.0], [0.0, -1.0]), ([4.0, 4.0], [-2.0, 0.0])):
+        lecam.discriminator(saying(torch.tensor(real) + 3 * rank, torch.tensor(fake) - rank))
+    torch.save(lecam.state_dict(), folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_processes_have_the_same_anchors(tmp_path: Path) -> None:
+    """Those of the logits of both."""
+    start_processes(moved, (tmp_path,), nprocs=2, start_method="fork")
+    alone = LeCam(decay=0.5)
+    alone.discriminator(saying(torch.tensor([1.0, 2, 4, 5]), torch.tensor([0.0, -1, -1, -2])))
+    alone.discriminator(saying(torch.tensor([4.0, 4, 7, 7]), torch.tensor([-2.0, 0, -3, -1])))
+    for rank in range(2):
+        torch.testing.assert_close(torch.load(tmp_path / f"{rank}.pt", weights_only=True), dict(alone.state_dict()))
+
+
+PLAYERS = {
+    "lecam": {"discriminator/lecam"},
+    "consistency": {"discriminator/consistency"},
+    "balanced_consistency": {"discriminator/consistency"},
+    "latent_consistency": {"discriminator/latent_consistency", "generator/latent_consistency"},
+    "feature_matching": {"generator/feature_matching"},
+}
+Composed = Callable[..., DictConfig]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["loss=hinge"],
+        ["loss=wgan_gp", "training.accumulate_grad_batches=2"],
+        ["loss=relativistic", "augment=diffaugment", "condition=projection", "system.fakes=fresh"],
+        ["loss=r1", "trainer.precision=bf16-mixed", "condition=concat"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("name", PLAYERS)
+def test_each_trains_and_its_terms_are_among_the_curves(composed: Composed, name: str, words: list[str]) -> None:
+    run = build(composed(*TINY["dcgan"], "data=digits", *QUICK, "images=40", f"regularizer={name}", *words))
+    run.fit()
+    latest = run.system.progress.latest
+    found = {key for key in latest if key.rpartition("/")[2] in {"consistency", *PLAYERS}}
+    assert found == PLAYERS[name]
+    assert all(latest[key].isfinite() and latest[key] != 0 for key in found)
+
+
+def test_several_go_together(composed: Composed) -> None:
+    words = "regularizer=[balanced_consistency,latent_consistency,lecam]"
+    run = build(composed(*TINY["dcgan"], "data=digits", *QUICK, "images=8", "loss=hinge", words))
+    assert list(run.system.regularizers) == ["consistency", "latent_consistency", "lecam"]
+    assert run.system.regularizers.member("consistency").fakes
+
+
+@pytest.mark.parametrize("name", ["consistency", "balanced_consistency"])
+def test_points_have_no_images_to_mirror(composed: Composed, name: str) -> None:
+    words = ["data=mixture2d", "data.points=100", f"regularizer={name}"]
+    with pytest.raises(ValueError, match=r"the regularizer consistency needs images, and .* Leave regularizer= out"):
+        build(composed(*TINY["mlp"], *words, *QUICK))
+
+
+def test_lecam_begins_by_the_clock(composed: Composed) -> None:
+    words = ["loss=hinge", "regularizer=lecam", "regularizers.lecam.begin=8"]
+    for images, begun in ((8, False), (12, True)):
+        run = build(composed(*TINY["mlp"], "data=digits", *QUICK, f"images={images}", *words))
+        run.fit()
+        assert ("discriminator/lecam" in run.system.progress.latest) == begun
+        assert run.system.regularizers.member("lecam").total.item() == pytest.approx(1 - 0.99 ** (images / 4))

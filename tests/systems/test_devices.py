@@ -86,6 +86,18 @@ def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize(
+    "name", ["lecam", "consistency", "balanced_consistency", "latent_consistency", "feature_matching", "top_k"]
+)
+def test_regularizers_never_wait_either(composed: Compose, name: str) -> None:
+    run = without_content(build(composed(*TINY["dcgan"], *QUICK, "loss=r1", f"regularizer={name}")))
+    run.system.schedules.clear()
+    run.system.game.share = 0.5
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert all(value.device == META for value in run.system.progress.latest.values())
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
 @pytest.mark.parametrize("words", [["ada", "augment.groups=[blit,geom,color,filter,noise,cutout]"], ["diffaugment"]])
 @pytest.mark.parametrize("system", ["gan", "one_stage"])
 def test_what_augments_never_waits_either(composed: Compose, words: list[str], system: str) -> None:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from ganforge.callbacks.clock import Periodic
 from ganforge.configuration.build import build
 from ganforge.systems.averaging import decay
-from ganforge.systems.schedules import Cosine, Linear, Ramp
+from ganforge.systems.schedules import Cosine, Geometric, Linear, Ramp
 
 from ..conftest import TINY
 
@@ -31,6 +31,17 @@ def test_cosine_starts_and_ends_flat_and_is_in_the_middle_halfway() -> None:
 
 def test_ramp_grows_with_the_images_up_to_its_limit() -> None:
     assert [Ramp(share=0.05, limit=100.0)(images) for images in (0, 1000, 2000, 9000)] == [0.0, 50.0, 100.0, 100.0]
+
+
+def test_geometric_falls_step_by_step_down_to_its_end() -> None:
+    schedule = Geometric(start=1.0, end=0.3, ratio=0.5, every=100)
+    assert [schedule(images) for images in (0, 99, 100, 199, 200, 900)] == [1.0, 1.0, 0.5, 0.5, 0.3, 0.3]
+
+
+@pytest.mark.parametrize(("ratio", "every"), [(0.0, 100), (1.0, 100), (1.5, 100), (0.5, 0)])
+def test_a_geometric_schedule_that_does_not_fall_is_refused(ratio: float, every: int) -> None:
+    with pytest.raises(ValueError, match="needs a ratio between 0 and 1"):
+        Geometric(1.0, 0.5, ratio, every)
 
 
 @pytest.mark.parametrize(("begin", "until"), [(5, 5), (6, 5), (-1, 5)])
@@ -123,3 +134,35 @@ def test_cosine_is_an_option_of_the_command_line(composed: Compose) -> None:
     rates = [schedule(16) for schedule in system.schedules.values()]
     assert rates == pytest.approx([2.5e-4, 2.5e-4])
     assert {type(schedule) for schedule in system.schedules.values()} == {Cosine}
+
+
+def test_fewer_fakes_teach_as_the_clock_goes_on(composed: Compose) -> None:
+    words = ["loss=r1", "regularizer=top_k", "schedule.game.share.every=8", "schedule.game.share.ratio=0.5"]
+    run = build(composed(*QUICK, *words, "schedule.game.share.end=0.3"))
+    taught: list[int] = []
+    generator = run.system.game.adversarial.generator
+
+    def observed(real_logits: Any, fake_logits: Any) -> Any:
+        taught.append(len(fake_logits))
+        return generator(real_logits, fake_logits)
+
+    run.system.game.adversarial.generator = observed
+    run.fit()
+    assert taught == [8, 4, 2, 2]
+
+
+def test_r3gan_has_the_five_schedules_of_its_authors(composed: Compose) -> None:
+    """At the start, halfway through half a cosine, and afterwards."""
+    small = ["data=digits", "model.generator.width=8", "metrics=none", "logger=none"]
+    schedules = build(composed("experiment=r3gan_cifar10", *small)).system.schedules
+    expected = {
+        "generator.lr": (2e-4, 1.25e-4, 5e-5), "discriminator.lr": (2e-4, 1.25e-4, 5e-5),
+        "generator.beta2": (0.9, 0.945, 0.99), "discriminator.beta2": (0.9, 0.945, 0.99),
+        "r1.weight": (0.05, 0.0275, 0.005), "r2.weight": (0.05, 0.0275, 0.005),
+        "average.half_life": (0, 2_500_000, 5_000_000), "augment.p": (0, 0.275, 0.55),
+    }  # fmt: skip
+    found = {
+        ".".join(names): tuple(schedule(images) for images in (0, 10_000_000, 30_000_000))
+        for names, schedule in schedules.items()
+    }
+    assert found == {name: pytest.approx(values) for name, values in expected.items()}

@@ -61,7 +61,7 @@ class Game:
         if self.share == 1:
             return self.adversarial.generator(real_logits, fake_logits)
         count = max(1, round(self.share * len(fake_logits)))
-        best = fake_logits.view(len(fake_logits), -1).mean(1).topk(count).indices
+        best = fake_logits.reshape(len(fake_logits), -1).mean(1).topk(count).indices
         return self.adversarial.generator(lambda: real_logits()[best], fake_logits[best])
 
     def has_a_sign(self) -> bool:

@@ -1,7 +1,5 @@
 """A discriminator that says the same of what is nearly the same."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
@@ -20,7 +18,7 @@ class Consistency(Regularizer):
     its own.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"images"})
+    needs = frozenset({"images"})
 
     def __init__(self, transform: Augmentation, weight: float = 10.0, fakes: bool = False, interval: int = 1) -> None:
         super().__init__(weight, interval)

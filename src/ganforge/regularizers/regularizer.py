@@ -1,7 +1,7 @@
 """Terms beside the adversarial ones: see `ganforge.interfaces.Regularizer`."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -11,7 +11,7 @@ from ganforge.interfaces import Terms, Turn
 class Regularizer(nn.Module):
     """Adds nothing; a subclass has the term of one player, or of both, weighted and in float32 at least."""
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
     """As of a `FeatureExtractor`."""
 
     def __init__(self, weight: float, interval: int = 1) -> None:
