@@ -12,7 +12,7 @@ from ganforge.regularizers.regularizer import Regularizer
 class LeCam(Regularizer):
     """weight * (E[relu(D(x) - a_F)^2] + E[relu(a_R - D(G(z)))^2]): each kind of logits meets the anchor of the other.
 
-    a_R and a_F are moving averages of the mean logits of real images and of fakes over all processes; a turn keeps
+    a_R and a_F are moving averages of the mean logits of real images and of fakes over all processes; a batch leaves
     `decay` of what was before it. They are divided by the sum of their weights, and so are means from the first turn
     on, as in the authors' code for StyleGAN2. The term itself begins at `begin` images.
     """
