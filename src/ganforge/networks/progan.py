@@ -1,0 +1,167 @@
+"""ProGAN (Karras et al. 2018, "Progressive Growing of GANs for Improved Quality, Stability, and Variation", table 2).
+
+Every level doubles or halves the resolution, from a base of 4 pixels (5 to 7 for sizes that are no power of two). Images
+always have their full size: with `level` levels in use a generator repeats pixels, and a discriminator averages them.
+The widths are `fmap_base` over two to the power of the level + 1, and no more than `fmap_max`, as in the authors' code.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
+
+from ganforge.layers.conditioning import Projection
+from ganforge.layers.equalized import EqualizedConv2d, EqualizedLinear
+from ganforge.layers.growing import Growing
+from ganforge.layers.minibatch_deviation import MinibatchDeviation
+from ganforge.layers.normalization import pixel_norm
+from ganforge.layers.residual import doubled_before, halved_after
+from ganforge.networks.dcgan import base_and_depth
+
+HE = math.sqrt(2)
+"""The gain before a rectifier (He et al. 2015)."""
+
+
+def widths(levels: int, fmap_base: int, fmap_max: int) -> list[int]:
+    """Channels of the base and of every level; ValueError where there are none."""
+    channels = [min(fmap_base >> (level + 1), fmap_max) for level in range(levels + 1)]
+    if channels[-1] < 1:
+        raise ValueError(f"fmap_base={fmap_base} and fmap_max={fmap_max} leave no channel for {levels} levels")
+    return channels
+
+
+def convolution(inputs: int, outputs: int) -> EqualizedConv2d:
+    return EqualizedConv2d(inputs, outputs, 3, padding=1, gain=HE)
+
+
+def rectified(features: Tensor) -> Tensor:
+    return leaky_relu(features, 0.2, inplace=True)
+
+
+def normal(features: Tensor) -> Tensor:
+    return pixel_norm(rectified(features))
+
+
+def repeated(images: Tensor, times: int) -> Tensor:
+    """(B, C, H, W) -> (B, C, times * H, times * W)."""
+    return images if times == 1 else interpolate(images, scale_factor=times, mode="nearest")
+
+
+class UpLevel(nn.Module):
+    """features (B, inputs, H, W) -> (B, outputs, 2H, 2W)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = convolution(inputs, outputs)
+        self.second = convolution(outputs, outputs)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return normal(self.second(normal(doubled_before(self.first, features))))
+
+
+class DownLevel(nn.Module):
+    """features (B, inputs, H, W) -> (B, outputs, H/2, W/2)."""
+
+    def __init__(self, inputs: int, outputs: int, fused: bool) -> None:
+        super().__init__()
+        self.fused = fused
+        self.first = convolution(inputs, inputs)
+        self.second = convolution(inputs, outputs)
+
+    def forward(self, features: Tensor) -> Tensor:
+        features = rectified(self.first(features))
+        if self.fused:
+            return rectified(halved_after(self.second, features))
+        return avg_pool2d(rectified(self.second(features)), 2)
+
+
+class Generator(Growing):
+    """latent (B, latent_dim) -> images (B, channels, image_size, image_size), not bounded.
+
+    With `num_classes`, of the classes `label` (B,), which stand beside the latent as ones and zeros; without, labels are
+    ignored.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_size: int,
+        channels: int,
+        fmap_base: int = 8192,
+        fmap_max: int = 512,
+        num_classes: int | None = None,
+    ) -> None:
+        base, levels = base_and_depth(image_size)
+        super().__init__(levels)
+        self.num_classes = num_classes
+        coarsest, *finer = features = widths(levels, fmap_base, fmap_max)
+        self.shape = (coarsest, base, base)
+        self.first = EqualizedLinear(latent_dim + (num_classes or 0), math.prod(self.shape), gain=HE / 4, bias=False)
+        self.first_bias = nn.Parameter(torch.zeros(coarsest, 1, 1))
+        self.second = convolution(coarsest, coarsest)
+        self.ups = nn.ModuleList(UpLevel(*sides) for sides in pairwise([coarsest, *finer]))
+        self.to_images = nn.ModuleList(EqualizedConv2d(width, channels, 1) for width in features)
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        start = pixel_norm(self.labelled(z, label))
+        features = normal(self.first(start).unflatten(1, self.shape) + self.first_bias)
+        features = normal(self.second(features))
+        for number in range(self.whole):
+            features = self.ups[number](features)
+        images = self.to_images[self.whole](features)
+        if self.top > self.whole:
+            finer = self.to_images[self.top](self.ups[self.whole](features))
+            images = torch.lerp(repeated(images, 2), finer, self.share(finer))
+        return repeated(images, 2 ** (self.levels - self.top))
+
+    def labelled(self, z: Tensor, label: Tensor | None) -> Tensor:
+        if self.num_classes is None:
+            return z
+        assert label is not None, "a conditional network needs a label for each image"
+        one_hot = label[:, None] == torch.arange(self.num_classes, device=label.device)
+        return torch.cat([z, one_hot.to(z.dtype)], 1)
+
+
+class Discriminator(Growing):
+    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+
+    An image's logit depends on the others of its group, by `MinibatchDeviation`. `fused` means that 2x2 pixels are
+    averaged before they are rectified, by the convolution itself, as in the authors' code; else after it, as in table 2.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        fmap_base: int = 8192,
+        fmap_max: int = 512,
+        fused: bool = True,
+        num_classes: int | None = None,
+    ) -> None:
+        base, levels = base_and_depth(image_size)
+        super().__init__(levels)
+        self.num_classes = num_classes
+        coarsest, *_ = features = widths(levels, fmap_base, fmap_max)
+        hidden = min(fmap_base, fmap_max)
+        self.from_images = nn.ModuleList(EqualizedConv2d(channels, width, 1, gain=HE) for width in features)
+        self.downs = nn.ModuleList(DownLevel(finer, coarser, fused) for coarser, finer in pairwise(features))
+        self.deviation = MinibatchDeviation()
+        self.last = convolution(coarsest + self.deviation.maps, coarsest)
+        self.hidden = EqualizedLinear(coarsest * base**2, hidden, gain=HE)
+        self.logit = EqualizedLinear(hidden, 1)
+        self.projection = None if num_classes is None else Projection(num_classes, hidden)
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        image = avg_pool2d(image, 2 ** (self.levels - self.top))
+        features = rectified(self.from_images[self.top](image))
+        if self.top > self.whole:
+            coarser = rectified(self.from_images[self.whole](avg_pool2d(image, 2)))
+            features = torch.lerp(coarser, self.downs[self.whole](features), self.share(coarser))
+        for number in reversed(range(self.whole)):
+            features = self.downs[number](features)
+        features = rectified(self.last(self.deviation(features)))
+        features = rectified(self.hidden(features.flatten(1)))
+        logits = self.logit(features).flatten()
+        return logits if self.projection is None else logits + self.projection(features, label)
