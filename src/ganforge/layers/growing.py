@@ -1,5 +1,5 @@
-"""Networks that grow while they learn (Karras et al. 2018, "Progressive Growing of GANs for Improved Quality, Stability,
-and Variation", section 2)."""
+"""Networks that grow while they learn (Karras et al. 2018, "Progressive Growing of GANs for Improved Quality,
+Stability, and Variation", section 2)."""
 
 import math
 from typing import Any

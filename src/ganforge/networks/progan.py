@@ -1,8 +1,8 @@
 """ProGAN (Karras et al. 2018, "Progressive Growing of GANs for Improved Quality, Stability, and Variation", table 2).
 
-Every level doubles or halves the resolution, from a base of 4 pixels (5 to 7 for sizes that are no power of two). Images
-always have their full size: with `level` levels in use a generator repeats pixels, and a discriminator averages them.
-The widths are `fmap_base` over two to the power of the level + 1, and no more than `fmap_max`, as in the authors' code.
+Every level doubles or halves the resolution, from a base of 4 pixels (5 to 7 for sizes that are no power of two).
+Images always have their full size: where not all levels are in use, a generator repeats pixels, and a discriminator
+averages them. A level's width is `fmap_base`, halved for the base and for every level, and no more than `fmap_max`.
 """
 
 import math
@@ -80,8 +80,7 @@ class DownLevel(nn.Module):
 class Generator(Growing):
     """latent (B, latent_dim) -> images (B, channels, image_size, image_size), not bounded.
 
-    With `num_classes`, of the classes `label` (B,), which stand beside the latent as ones and zeros; without, labels are
-    ignored.
+    With `num_classes`, of the classes `label` (B,), which are one-hot beside the latent; without, labels are ignored.
     """
 
     def __init__(
@@ -128,7 +127,7 @@ class Discriminator(Growing):
     """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
 
     An image's logit depends on the others of its group, by `MinibatchDeviation`. `fused` means that 2x2 pixels are
-    averaged before they are rectified, by the convolution itself, as in the authors' code; else after it, as in table 2.
+    averaged before they are rectified, by the convolution itself, as in the authors' code; else after, as in table 2.
     """
 
     def __init__(

@@ -63,7 +63,7 @@ def levels_in_use(level: float) -> tuple[int, int]:
 
 
 def coarse(images: Tensor, lacking: float) -> Tensor:
-    """Images (B, C, H, W) without the details of the last `lacking` doublings, of the first one of them by its share."""
+    """Images (B, C, H, W) without the details of the last `lacking` doublings, of the first of them by its share."""
     whole = math.floor(lacking)
     images = avg_pool2d(images, 2**whole)
     if lacking > whole:
