@@ -31,6 +31,7 @@ NETWORKS = {
     "mlp of points": ["data=mixture2d", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"],
     "dcgan 32": TINY["dcgan"],
     "dcgan of classes": [*TINY["dcgan"], "data.image_size=16", "model.generator.num_classes=10"],
+    "progan": [*TINY["progan"], "data.image_size=16"],
     "sngan of classes": [*TINY["sngan"], "data.image_size=16", "model.generator.num_classes=10"],
     **{
         f"dcgan with {kind} norm": [*TINY["dcgan"], "data=cifar10", f"normalization.generator={kind}"]

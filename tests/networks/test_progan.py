@@ -256,3 +256,19 @@ def test_mixed_precision_computes_nearly_the_same(level: float) -> None:
             mixed = logits(network, x)
         assert mixed.dtype == torch.bfloat16
         assert (mixed - logits(network, x)).abs().mean() < 0.02
+
+
+def test_compiled_networks_have_a_graph_for_each_part_of_the_growth() -> None:
+    """Not for each step of a fade."""
+    for network, x in ((generator(), latents()), (discriminator(), pictures())):
+        graphs = []
+
+        def compiled(graph: Any, _: Any, graphs: list[Any] = graphs) -> Any:
+            graphs.append(graph)
+            return graph.forward
+
+        network.compile(backend=compiled, fullgraph=True)
+        for level, count in ((0.0, 1), (0.1, 2), (0.5, 2), (0.9, 2), (1.0, 3), (1.3, 4), (1.7, 4), (2.0, 5)):
+            network.grow(level)
+            assert torch.allclose(logits(network, x), network.forward(x))
+            assert len(graphs) == count
