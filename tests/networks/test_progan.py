@@ -11,6 +11,8 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu, lin
 
 from ganforge.networks import progan
 
+from ..verdicts import output, projection
+
 LEVELS = pytest.mark.parametrize("level", [0.0, 0.25, 1.0, 1.5, 2.0])
 
 
@@ -30,10 +32,6 @@ def pictures(count: int = 4) -> Tensor:
     return torch.randn(count, 3, 16, 16, dtype=torch.float64)
 
 
-def logits(network: nn.Module, images: Tensor) -> Tensor:
-    return network(images)
-
-
 @pytest.mark.parametrize(("image_size", "channels"), [(8, 1), (16, 3), (28, 1), (32, 3), (48, 1), (64, 3)])
 @pytest.mark.parametrize("num_classes", [None, 3])
 def test_every_size_at_every_level(image_size: int, channels: int, num_classes: int | None) -> None:
@@ -45,7 +43,7 @@ def test_every_size_at_every_level(image_size: int, channels: int, num_classes: 
         judges.grow(half / 2)
         images = makes(torch.randn(3, 7), label)
         assert images.shape == (3, channels, image_size, image_size)
-        assert logits(judges, images).shape == (3,)
+        assert output(judges, images).shape == (3,)
 
 
 @pytest.mark.parametrize("image_size", [1, 7, 30, 33])
@@ -150,20 +148,20 @@ def test_the_discriminator_is_that_of_table_2_or_averages_before_the_rectifier(l
     hidden = network.hidden.weight * math.sqrt(2 / 128)
     features = leaky_relu(linear(features.flatten(1), hidden, network.hidden.bias), 0.2)
     expected = linear(features, network.logit.weight / math.sqrt(8), network.logit.bias).flatten()
-    assert torch.allclose(logits(network, images), expected, atol=1e-10)
+    assert torch.allclose(output(network, images), expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("level", [1, 2])
 def test_growth_is_continuous(level: int) -> None:
     for network, x in ((generator(), latents()), (discriminator(), pictures())):
         network.grow(level)
-        there = logits(network, x)
+        there = output(network, x)
         network.grow(level - 1e-6)
-        assert torch.allclose(logits(network, x), there, atol=1e-4)
-        assert not torch.equal(logits(network, x), there)
+        assert torch.allclose(output(network, x), there, atol=1e-4)
+        assert not torch.equal(output(network, x), there)
         if level < network.levels:
             network.grow(level + 1e-6)
-            assert torch.allclose(logits(network, x), there, atol=1e-4)
+            assert torch.allclose(output(network, x), there, atol=1e-4)
 
 
 def test_a_fade_mixes_images() -> None:
@@ -181,7 +179,7 @@ def test_a_fade_mixes_images() -> None:
 def test_weights_of_levels_that_are_not_in_use_are_not_touched(level: float) -> None:
     for network, x in ((generator(), latents()), (discriminator(), pictures())):
         network.grow(level)
-        logits(network, x).square().sum().backward()
+        output(network, x).square().sum().backward()
         touched = {name for name, weight in network.named_parameters() if weight.grad is not None}
         in_use = {math.floor(level), math.ceil(level)}
         for name, _ in network.named_parameters():
@@ -232,9 +230,9 @@ def test_pixels_before_channels_in_memory_changes_nothing(level: float) -> None:
     last = torch.channels_last
     for network, x in ((generator(), latents()), (discriminator(), pictures())):
         network.grow(level)
-        expected = logits(network, x)
+        expected = output(network, x)
         images = x.to(memory_format=last) if x.ndim == 4 else x
-        assert torch.allclose(logits(network.to(memory_format=last), images), expected, atol=1e-12)
+        assert torch.allclose(output(network.to(memory_format=last), images), expected, atol=1e-12)
 
 
 @LEVELS
@@ -242,7 +240,7 @@ def test_a_discriminator_can_be_differentiated_twice(level: float) -> None:
     network = discriminator()
     network.grow(level)
     images = pictures().requires_grad_()
-    (gradient,) = torch.autograd.grad(logits(network, images).sum(), images, create_graph=True)
+    (gradient,) = torch.autograd.grad(output(network, images).sum(), images, create_graph=True)
     gradient.square().sum().backward()
     assert network.last.weight.grad.abs().sum() > 0
     assert images.grad.abs().sum() > 0
@@ -253,9 +251,9 @@ def test_mixed_precision_computes_nearly_the_same(level: float) -> None:
     for network, x in ((generator().float(), latents().float()), (discriminator().float(), pictures().float())):
         network.grow(level)
         with torch.autocast("cpu", torch.bfloat16):
-            mixed = logits(network, x)
+            mixed = output(network, x)
         assert mixed.dtype == torch.bfloat16
-        assert (mixed - logits(network, x)).abs().mean() < 0.02
+        assert (mixed - output(network, x)).abs().mean() < 0.02
 
 
 def test_compiled_networks_have_a_graph_for_each_part_of_the_growth() -> None:
@@ -267,8 +265,32 @@ def test_compiled_networks_have_a_graph_for_each_part_of_the_growth() -> None:
             graphs.append(graph)
             return graph.forward
 
+        eager = copy.deepcopy(network)
         network.compile(backend=compiled, fullgraph=True)
         for level, count in ((0.0, 1), (0.1, 2), (0.5, 2), (0.9, 2), (1.0, 3), (1.3, 4), (1.7, 4), (2.0, 5)):
             network.grow(level)
-            assert torch.allclose(logits(network, x), network.forward(x))
+            eager.grow(level)
+            assert torch.allclose(output(network, x), output(eager, x))
             assert len(graphs) == count
+
+
+@LEVELS
+def test_every_condition_enters_the_discriminator_at_every_level(level: float) -> None:
+    images, label = pictures(), torch.tensor([2, 0, 1, 2])
+    for options in ({"label_planes": 3}, {"head": projection(3)}):
+        network = discriminator(**options)
+        network.grow(level)
+        there, here = network(images, label).logits, network(images, label.flip(0)).logits
+        assert not torch.allclose(there, here)
+    verdict = network(images, label)
+    assert verdict.features.shape == (4, 8)
+    plain = network.logit(verdict.features).flatten()
+    assert torch.allclose(verdict.logits, plain + (network.head.embedding.weight[label] * verdict.features).sum(1))
+
+
+def test_a_classifier_in_the_discriminators_last_layer_has_the_published_size() -> None:
+    """With ten labels the paper's last layer has eleven outputs; the ten of the classes belong to a head."""
+    with torch.device("meta"):
+        network = progan.Discriminator(32, 3)
+        published = nn.Linear(network.logit.in_features, 10)
+    assert sum(weight.numel() for part in (network, published) for weight in part.parameters()) == 20_731_915

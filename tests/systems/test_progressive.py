@@ -60,7 +60,7 @@ def test_a_discriminator_sees_real_images_of_full_size_as_it_sees_those_that_are
     discriminator = progan.Discriminator(16, 3, fmap_base=32, fmap_max=8).double()
     discriminator.grow(level)
     images = torch.randn(4, 3, 16, 16, dtype=torch.float64)
-    there, here = (discriminator(shown) for shown in (images, coarse(images, 2 - level)))
+    there, here = (discriminator(shown).logits for shown in (images, coarse(images, 2 - level)))
     assert torch.allclose(there, here, atol=1e-12) == (level in (0, 1, 2))
 
 
@@ -153,3 +153,8 @@ def test_the_model_brings_what_its_paper_needs(composed: Compose) -> None:
         assert (optimizer.defaults["lr"], *optimizer.defaults["betas"]) == (1e-3, 0.0, 0.99)
     assert list(system.game.penalties) == ["gradient_penalty"]
     assert system.growth == Growth(600_000, 600_000)
+
+
+def test_a_discriminator_that_compares_images_gives_none_a_gradient_of_its_own(composed: Compose) -> None:
+    with pytest.raises(ValueError, match="a layer of the discriminator compares the images of a batch"):
+        build(composed(*TINY["progan"], "system=one_stage", "loss=r1", "metrics=none", "logger=none"))

@@ -1,6 +1,8 @@
 """How much images differ from one another, as a feature of each (Karras et al. 2018, "Progressive Growing of GANs for
 Improved Quality, Stability, and Variation", section 3)."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +16,9 @@ class MinibatchDeviation(nn.Module):
     averaged over the places and channels of each of `maps` equal parts of the channels. Groups are the largest of at
     most `group_size` images into which the batch can be divided.
     """
+
+    mixes_images: ClassVar = True
+    """Read where each image needs a gradient of its own."""
 
     def __init__(self, group_size: int = 4, maps: int = 1) -> None:
         super().__init__()

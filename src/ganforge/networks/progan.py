@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
-from ganforge.layers.conditioning import Projection
+from ganforge.interfaces import Verdict
+from ganforge.layers.conditioning import LabelPlanes
 from ganforge.layers.equalized import EqualizedConv2d, EqualizedLinear
 from ganforge.layers.growing import Growing
+from ganforge.layers.heads import Head, HeadFactory
 from ganforge.layers.minibatch_deviation import MinibatchDeviation
 from ganforge.layers.normalization import pixel_norm
 from ganforge.layers.residual import doubled_before, halved_after
@@ -97,14 +99,16 @@ class Generator(Growing):
         self.num_classes = num_classes
         coarsest, *finer = features = widths(levels, fmap_base, fmap_max)
         self.shape = (coarsest, base, base)
-        self.first = EqualizedLinear(latent_dim + (num_classes or 0), math.prod(self.shape), gain=HE / 4, bias=False)
+        self.planes = LabelPlanes(num_classes)
+        inputs = latent_dim + self.planes.channels
+        self.first = EqualizedLinear(inputs, math.prod(self.shape), gain=HE / 4, bias=False)
         self.first_bias = nn.Parameter(torch.zeros(coarsest, 1, 1))
         self.second = convolution(coarsest, coarsest)
         self.ups = nn.ModuleList(UpLevel(*sides) for sides in pairwise([coarsest, *finer]))
         self.to_images = nn.ModuleList(EqualizedConv2d(width, channels, 1) for width in features)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        start = pixel_norm(self.labelled(z, label))
+        start = pixel_norm(self.planes(z[:, :, None, None], label).flatten(1))
         features = normal(self.first(start).unflatten(1, self.shape) + self.first_bias)
         features = normal(self.second(features))
         for number in range(self.whole):
@@ -115,16 +119,9 @@ class Generator(Growing):
             images = torch.lerp(repeated(images, 2), finer, self.share(finer))
         return repeated(images, 2 ** (self.levels - self.top))
 
-    def labelled(self, z: Tensor, label: Tensor | None) -> Tensor:
-        if self.num_classes is None:
-            return z
-        assert label is not None, "a conditional network needs a label for each image"
-        one_hot = label[:, None] == torch.arange(self.num_classes, device=label.device)
-        return torch.cat([z, one_hot.to(z.dtype)], 1)
-
 
 class Discriminator(Growing):
-    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+    """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
 
     An image's logit depends on the others of its group, by `MinibatchDeviation`. `fused` means that 2x2 pixels are
     averaged before they are rectified, by the convolution itself, as in the authors' code; else after, as in table 2.
@@ -137,11 +134,13 @@ class Discriminator(Growing):
         fmap_base: int = 8192,
         fmap_max: int = 512,
         fused: bool = True,
-        num_classes: int | None = None,
+        label_planes: int | None = None,
+        head: HeadFactory | None = None,
     ) -> None:
         base, levels = base_and_depth(image_size)
         super().__init__(levels)
-        self.num_classes = num_classes
+        self.planes = LabelPlanes(label_planes)
+        channels += self.planes.channels
         coarsest, *_ = features = widths(levels, fmap_base, fmap_max)
         hidden = min(fmap_base, fmap_max)
         self.from_images = nn.ModuleList(EqualizedConv2d(channels, width, 1, gain=HE) for width in features)
@@ -150,10 +149,10 @@ class Discriminator(Growing):
         self.last = convolution(coarsest + self.deviation.maps, coarsest)
         self.hidden = EqualizedLinear(coarsest * base**2, hidden, gain=HE)
         self.logit = EqualizedLinear(hidden, 1)
-        self.projection = None if num_classes is None else Projection(num_classes, hidden)
+        self.head = (head or Head)(hidden)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        image = avg_pool2d(image, 2 ** (self.levels - self.top))
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        image = self.planes(avg_pool2d(image, 2 ** (self.levels - self.top)), label)
         features = rectified(self.from_images[self.top](image))
         if self.top > self.whole:
             coarser = rectified(self.from_images[self.whole](avg_pool2d(image, 2)))
@@ -162,5 +161,4 @@ class Discriminator(Growing):
             features = self.downs[number](features)
         features = rectified(self.last(self.deviation(features)))
         features = rectified(self.hidden(features.flatten(1)))
-        logits = self.logit(features).flatten()
-        return logits if self.projection is None else logits + self.projection(features, label)
+        return self.head(self.logit(features).flatten(), features, label)
