@@ -104,7 +104,7 @@ def test_networks_go_on_growing_where_they_were(tmp_path: Path, turn: int) -> No
     """Struck in a fade, between two, and in the last one. The first round after the checkpoint that the run then starts
     from is that in which the first fade begins (1,280 images), in which it ends (2,560), or neither (3,840)."""
     words = [*TINY["progan"], *SMALL[len(TINY["mlp"]) :], "loss.n_critic=1", "system.growth.stable=1248"]
-    words.append("system.growth.fade=1312")
+    words += ["system.growth.fade=1312", "system.growth.batch_multiples=[2]"]
     whole, run = tmp_path / "whole", tmp_path / "run"
     uninterrupted(whole, words)
     strike = ("ganforge.systems.gan:GANModule.discriminator_terms", turn, "SIGKILL")

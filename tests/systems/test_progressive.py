@@ -128,13 +128,55 @@ def test_every_loss_grows(composed: Compose, loss: str) -> None:
     assert all(weight.isfinite().all() for weight in system.parameters())
 
 
-@pytest.mark.parametrize("words", [["penalty=r1"], ["penalty=r1_r2"], ["fakes"], ["augment=diffaugment"], ["clip"]])
-def test_growth_with_penalties_shared_fakes_and_augmentation(composed: Compose, words: list[str]) -> None:
-    options = {"fakes": "system.fakes=shared", "clip": "training.gradient_clip_val=1.0"}
-    words = [options.get(word, word) for word in words]
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["penalty=r1"],
+        ["penalty=r1_r2", "system.lazy=own"],
+        ["system.fakes=shared"],
+        ["augment=diffaugment", "condition=projection"],
+        ["training.gradient_clip_val=1.0", "condition=concat"],
+        ["trainer.precision=bf16-mixed", "penalty=gradient_penalty"],
+        ["trainer.precision=bf16-true"],
+    ],
+)
+def test_growth_with_whatever_else_a_run_may_have(composed: Compose, words: list[str]) -> None:
     system = observed(composed(*QUICK, *words, "loss=non_saturating", "images=128"), lambda _: None)
     assert system.generator.grown > 1
     assert all(weight.isfinite().all() for weight in system.parameters())
+
+
+@pytest.mark.parametrize("words", [[], ["training.accumulate_grad_batches=2"], ["loss.n_critic=2"]])
+def test_batches_may_be_larger_at_coarse_levels(composed: Compose, words: list[str]) -> None:
+    """Also of the loader that a resumed run has, which starts anywhere on the way."""
+    larger = ["system.growth.stable=64", "system.growth.fade=32", "system.growth.batch_multiples=[3,2]"]
+    run = build(composed(*QUICK, *words, *larger, "images=1"))
+    run.trainer.strategy.connect(run.system)
+    run.data.trainer = run.trainer
+    batches = run.system.batches_per_round
+    assert run.images_per_round == 3 * 8 * batches
+
+    def rounds(start: int, count: int) -> list[Any]:
+        run.system.progress.images_seen = start
+        found: list[Any] = []
+        steps = iter(run.data.train_dataloader())
+        while len(found) < count:
+            found += next(steps)
+        return found[:count]
+
+    shown, places = rounds(0, 20), [0]
+    for batch in shown:
+        level = min(Growth(64, 32)(places[-1]), 2)
+        assert len(batch.images) == 8 * batches * (3 if level == 0 else 2 if level <= 1 else 1)
+        places.append(places[-1] + len(batch.images))
+    for number in (2, 7, 15):
+        again = rounds(places[number], 20 - number)
+        assert all(one.images.equal(other.images) for one, other in zip(shown[number:], again, strict=True))
+
+
+def test_a_batch_has_an_image_at_every_level() -> None:
+    with pytest.raises(ValueError, match=r"batch_multiples=\[2, 0\] must be at least 1"):
+        Growth(batch_multiples=[2, 0])
 
 
 def test_networks_that_cannot_grow_are_refused(composed: Compose) -> None:

@@ -41,6 +41,13 @@ class ProgressiveGAN(GANModule):
         self.growth = growth
         self.grow()
 
+    def batch_multiple(self, images_seen: int) -> int:
+        return self.growth.batch_multiple(self.level_at(images_seen))
+
+    @property
+    def largest_batch_multiple(self) -> int:
+        return max([1, *self.growth.batch_multiples])
+
     def play(self, batch: Batch) -> None:
         before = self.generator.grown
         self.grow()
@@ -52,9 +59,12 @@ class ProgressiveGAN(GANModule):
         super().play(batch._replace(images=coarse(batch.images, self.generator.levels - self.generator.grown)))
 
     def grow(self) -> None:
-        level = min(self.growth(self.progress.images_seen), self.generator.levels)
+        level = self.level_at(self.progress.images_seen)
         for network in (self.generator, self.discriminator, self.averaged):
             network.grow(level)
+
+    def level_at(self, images_seen: int) -> float:
+        return min(self.growth(images_seen), self.generator.levels)
 
 
 def levels_in_use(level: float) -> tuple[int, int]:
