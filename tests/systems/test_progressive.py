@@ -179,6 +179,28 @@ def test_a_batch_has_an_image_at_every_level() -> None:
         Growth(batch_multiples=[2, 0])
 
 
+@pytest.mark.slow
+def test_compiled_players_are_compiled_at_every_level(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have two graphs or more for each part of the growth, and torch makes no more than eight of one function."""
+    graphs: list[str] = []
+    compile_players = torch.nn.Module.compile
+
+    def compiled(network: torch.nn.Module, **_: Any) -> None:
+        def backend(graph: Any, _: Any) -> Any:
+            graphs.append(f"{type(network).__name__} of {network.__module__} {system.generator.grown}")
+            return graph.forward
+
+        compile_players(network, backend=backend)
+
+    monkeypatch.setattr("torch.nn.Module.compile", compiled)
+    monkeypatch.setattr("torch._dynamo.config.fail_on_recompile_limit_hit", True)
+    run = build(composed(*QUICK, "images=184", "training.compile=true"))
+    system = run.system
+    run.fit()
+    found = {graph.split()[-1] for graph in graphs}
+    assert len(found) == 5, found
+
+
 def test_networks_that_cannot_grow_are_refused(composed: Compose) -> None:
     with pytest.raises(ValueError, match=r"these networks have no levels; it goes with model=progan"):
         build(composed(*TINY["dcgan"], "system=progressive", "metrics=none", "logger=none", "data.image_size=16"))

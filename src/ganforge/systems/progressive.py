@@ -54,6 +54,8 @@ class ProgressiveGAN(GANModule):
         if levels_in_use(before) != levels_in_use(self.generator.grown):
             for optimizer in self.trainer.optimizers:
                 optimizer.state.clear()
+            if self.settings.compile:
+                torch.compiler.reset()  # or the graphs of earlier levels use up those that one function may have
         if self.measuring:
             self.remember({"growth/level": self.generator.level.clone()})
         super().play(batch._replace(images=coarse(batch.images, self.generator.levels - self.generator.grown)))
