@@ -216,7 +216,7 @@ def test_the_model_brings_what_its_paper_needs(composed: Compose) -> None:
     for optimizer in system.configure_optimizers():
         assert (optimizer.defaults["lr"], *optimizer.defaults["betas"]) == (1e-3, 0.0, 0.99)
     assert list(system.game.penalties) == ["gradient_penalty"]
-    assert system.growth == Growth(600_000, 600_000)
+    assert (system.growth.stable, system.growth.fade, list(system.growth.batch_multiples)) == (600_000, 600_000, [])
 
 
 def test_a_discriminator_that_compares_images_gives_none_a_gradient_of_its_own(composed: Compose) -> None:
