@@ -81,18 +81,18 @@ class Stage(nn.Module):
     ) -> None:
         super().__init__()
         self.style = EqualizedLinear(w_dim, inputs, bias=1.0)
-        self.convolution = ModulatedConv2d(inputs, outputs, 3, doubled, gain=GAIN)
+        self.convolution = ModulatedConv2d(inputs, outputs, 3, doubled, GAIN)
         self.strength = nn.Parameter(torch.zeros(()))
-        self.bias = nn.Parameter(torch.zeros(outputs, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(outputs))
         self.register_buffer("noise", torch.randn(size, size))
         self.clamp = clamp
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
         with unrounded(self):
             style = self.style(w)
-        noise = torch.randn_like(self.noise.expand(len(w), 1, -1, -1)) if self.training else self.noise
-        shift = GAIN * (noise * self.strength + self.bias)
-        return rectified(self.convolution(features, style, shift), self.clamp)
+        noise = torch.randn_like(self.noise.expand(len(w), -1, -1)) if self.training else self.noise[None]
+        shift = (GAIN * self.strength * noise)[..., None] + GAIN * self.bias
+        return rectified(self.convolution(features, style, shift.permute(0, 3, 1, 2)), self.clamp)
 
 
 class ToImage(nn.Module):
@@ -101,7 +101,7 @@ class ToImage(nn.Module):
     def __init__(self, inputs: int, channels: int, w_dim: int, clamp: float | None = None) -> None:
         super().__init__()
         self.style = EqualizedLinear(w_dim, inputs, bias=1.0)
-        self.convolution = ModulatedConv2d(inputs, channels, 1, demodulated=False)
+        self.convolution = ModulatedConv2d(inputs, channels, 1, deviation=None)
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
         self.clamp = clamp
 
