@@ -24,6 +24,7 @@ TINY = {
     "dcgan": ["model=dcgan", "model.generator.width=2"],
     "sngan": ["model=sngan", "model.generator.width=2", "model.discriminator.width=2"],
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
+    "stylegan2": ["model=stylegan2", "model.latent.dim=8", "model.generator.channel_max=4"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],
     "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
     "pix2pix": ["model=pix2pix", "view=edges", "model.generator.width=2", "model.discriminator.receptive_field=16"],
