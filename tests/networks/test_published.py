@@ -9,6 +9,8 @@ from torch import nn
 
 from ganforge.networks import patchgan, resnet, sngan, sngan_cnn, unet
 
+from ..verdicts import output, projection
+
 
 def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> nn.Module:
     return patchgan.Discriminator(256, inputs, receptive_field=receptive_field, normalization=normalization)
@@ -35,7 +37,7 @@ def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> 
         (lambda: sngan.Discriminator(32, 3), 1_053_825),
         (lambda: sngan.Discriminator(32, 3, spectral_norm=False), 1_053_825),
         (lambda: sngan.Generator(128, 32, 3, num_classes=10), 4_304_387),
-        (lambda: sngan.Discriminator(32, 3, num_classes=10), 1_055_105),
+        (lambda: sngan.Discriminator(32, 3, head=projection(10)), 1_055_105),
         (lambda: sngan_cnn.Generator(128, 32, 3), 3_813_379),
         (lambda: sngan_cnn.Discriminator(32, 3), 5_860_865),
     ],
@@ -149,7 +151,7 @@ def test_outputs_are_those_of_the_authors_code(
     translator = network().double()
     fill(translator)
     for mode, expected in ((True, training), (False, evaluating)):
-        outputs = translator.train(mode)(sines(shape)).flatten()
+        outputs = output(translator.train(mode), sines(shape)).flatten()
         places = torch.linspace(0, len(outputs) - 1, 5).long()
         assert outputs[places].tolist() == pytest.approx(expected, abs=1e-5)
 
@@ -169,16 +171,18 @@ def test_a_network_without_memory_takes_the_weights_of_its_like(name: str) -> No
         second = network(**choices).eval()
     second.load_state_dict(first.state_dict(), assign=True)
     images = torch.randn(2, 1, 32, 32)
-    assert torch.equal(first(images), second(images))
+    assert torch.equal(output(first, images), output(second, images))
 
 
 @pytest.mark.parametrize("name", TRANSLATION)
 def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
     network, choices = TRANSLATION[name]
     translator, images = network(**choices).double().eval(), torch.randn(2, 1, 32, 32, dtype=torch.float64)
-    expected = translator(images)
+    expected = output(translator, images)
     last = torch.channels_last
-    assert torch.allclose(translator.to(memory_format=last)(images.to(memory_format=last)), expected, atol=1e-12)
+    assert torch.allclose(
+        output(translator.to(memory_format=last), images.to(memory_format=last)), expected, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,7 +210,7 @@ def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
             id="discriminator",
         ),
         pytest.param(
-            lambda: sngan.Discriminator(32, 3, width=4, num_classes=3),
+            lambda: sngan.Discriminator(32, 3, width=4, head=projection(3)),
             (5, 3, 32, 32),
             [29.0413021, 15.3732244, 0.204754, 28.9260487, 14.6962298],
             [26.7350066, 14.3443999, 0.4926984, 26.6214825, 13.7503906],
@@ -226,6 +230,6 @@ def test_outputs_are_those_of_a_reference(
     fill(player)
     label = torch.tensor([2, 0] if len(inputs) == 2 else [0, 1, 2, 0, 1])
     for mode, expected in ((True, training), (False, evaluating)):
-        outputs = player.train(mode)(sines(inputs), label).flatten()
+        outputs = output(player.train(mode), sines(inputs), label).flatten()
         places = torch.linspace(0, len(outputs) - 1, 5).long()
         assert outputs[places].tolist() == pytest.approx(expected, abs=1e-6)
