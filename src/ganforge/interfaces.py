@@ -147,6 +147,10 @@ class Regularizer(Protocol):
     interval: int
     weight: float
 
+    def refuse(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """ValueError where these players leave it no meaning."""
+        ...
+
     def discriminator(self, turn: Turn) -> Tensor | None: ...
 
     def generator(self, turn: Turn) -> Tensor | None: ...

@@ -32,6 +32,8 @@ NETWORKS = {
     "dcgan 32": TINY["dcgan"],
     "dcgan of classes": [*TINY["dcgan"], "data.image_size=16", "model.generator.num_classes=10"],
     "sngan of classes": [*TINY["sngan"], "data.image_size=16", "model.generator.num_classes=10"],
+    "stylegan2": [*TINY["stylegan2"], "data.image_size=16", "model.generator.psi=0.7"],
+    "stylegan2 of classes": [*TINY["stylegan2"], "data.image_size=16", "model.generator.num_classes=10"],
     **{
         f"dcgan with {kind} norm": [*TINY["dcgan"], "data=cifar10", f"normalization.generator={kind}"]
         for kind in ("layer", "instance", "none")

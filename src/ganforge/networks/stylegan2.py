@@ -11,9 +11,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
 
+from ganforge.interfaces import Verdict
+from ganforge.layers.conditioning import LabelPlanes, rows_of
 from ganforge.layers.equalized import EqualizedConv2d, EqualizedLinear
+from ganforge.layers.heads import Head, HeadFactory, Projection
 from ganforge.layers.minibatch_deviation import MinibatchDeviation
 from ganforge.layers.modulation import ModulatedConv2d
 from ganforge.layers.normalization import pixel_norm
@@ -62,9 +64,10 @@ class Mapping(nn.Module):
             return w
 
     def vectors(self, label: Tensor | None) -> Tensor:
-        """A row of the embedding for each label (B,), as if these were vectors of zeros and a one."""
-        assert label is not None and self.embedding is not None, "a conditional network needs a label for each image"
-        return embedding(label, self.embedding.weight.T) * self.embedding.scale + self.embedding.bias
+        """The equalised map of vectors with a one at `label` (B,) and zeros elsewhere."""
+        layer = self.embedding
+        assert layer is not None
+        return rows_of(layer.weight.T * layer.scale, label) + layer.bias
 
 
 class Stage(nn.Module):
@@ -225,10 +228,26 @@ class Halving(nn.Module):
         return features if self.shortcut is None else features + self.shortcut(x)
 
 
-class Discriminator(nn.Module):
-    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+class MappedProjection(Head):
+    """<features, w> / sqrt(features) for logits, with the features through a last layer and w mapped from the classes
+    `label` (B,): what a projection becomes in StyleGAN2. The logits that it is given have no part in it."""
 
-    Groups of up to `group_size` images are judged together: it sees how much they differ.
+    def __init__(self, features: int, spectral_norm: bool = False, *, num_classes: int, layers: int) -> None:
+        super().__init__(features)
+        self.num_classes = num_classes
+        self.last = EqualizedLinear(features, features)
+        self.mapping = Mapping(0, features, layers, num_classes)
+
+    def forward(self, logits: Tensor, features: Tensor, label: Tensor | None) -> Verdict:
+        products = self.last(features) * self.mapping(None, label)
+        return Verdict(products.sum(1) / math.sqrt(features.shape[1]), features)
+
+
+class Discriminator(nn.Module):
+    """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
+
+    Groups of up to `group_size` images are judged together, by how much they differ. A `Projection` for a head becomes
+    a `MappedProjection` of `mapping_layers`.
     """
 
     def __init__(
@@ -241,27 +260,29 @@ class Discriminator(nn.Module):
         group_size: int = 4,
         mapping_layers: int = 8,
         clamp: float | None = 256.0,
-        num_classes: int | None = None,
+        label_planes: int | None = None,
+        head: HeadFactory | None = None,
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
         sizes, widths = stages(image_size, channel_base, channel_max)
         width = widths[0]
-        self.first = RectifiedConv2d(channels, widths[-1], 1, clamp=clamp)
+        self.planes = LabelPlanes(label_planes)
+        self.first = RectifiedConv2d(channels + self.planes.channels, widths[-1], 1, clamp=clamp)
         self.halvings = nn.Sequential(
             *(Halving(*pair, architecture == "resnet", clamp) for pair in pairwise(reversed(widths)))
         )
         self.deviation = MinibatchDeviation(group_size)
         self.convolution = RectifiedConv2d(width + 1, width, 3, padding=1)
         self.features = RectifiedLinear(width * sizes[0] ** 2, width)
-        self.last = EqualizedLinear(width, 1 if num_classes is None else width)
-        self.mapping = None if num_classes is None else Mapping(0, width, mapping_layers, num_classes)
+        self.last: nn.Module = nn.Sequential(EqualizedLinear(width, 1), nn.Flatten(0))
+        self.head = (head or Head)(width)
+        if isinstance(self.head, Projection):
+            self.last = nn.Identity()
+            self.head = MappedProjection(width, num_classes=self.head.num_classes, layers=mapping_layers)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        features = self.halvings(self.first(image))
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        features = self.halvings(self.first(self.planes(image, label)))
         with unrounded(self):
-            features = self.deviation(features.to(self.last.weight.dtype))
-            features = self.last(self.features(self.convolution(features).flatten(1)))
-            if self.mapping is None:
-                return features.flatten()
-            return (features * self.mapping(None, label)).sum(1) / math.sqrt(features.shape[1])
+            features = self.deviation(features.to(self.convolution.weight.dtype))
+            features = self.features(self.convolution(features).flatten(1))
+            return self.head(self.last(features), features, label)

@@ -3,6 +3,7 @@ Improving the Image Quality of StyleGAN", section 3.2)."""
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ class PathLength(Regularizer):
     def generator(self, turn: Turn) -> Tensor:
         start, label = turn.drawn.inputs
         half = math.ceil(len(start) / 2)
-        generator: nn.Module = turn.generator
+        generator: Any = turn.generator
         with torch.autocast(start.device.type, enabled=False):
             styles = generator.styles(start[:half], None if label is None else label[:half])
             lengths = path_lengths(generator.synthesis, styles)
