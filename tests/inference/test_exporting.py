@@ -49,8 +49,9 @@ def run(composed: Callable[..., DictConfig], tmp_path: Path) -> Run:
         config = composed(*overrides)
         generator = instantiate(config.model.generator)
         labels = None if generator.num_classes is None else torch.zeros(8, dtype=torch.long)
-        for parameter in generator.parameters():
-            parameter.data.normal_(0, 0.4)
+        for name, parameter in generator.named_parameters():
+            slow = name.startswith("mapping.layers")  # layers whose weights are a hundredth when they are used
+            parameter.data.normal_(0, 40 if slow else 0.4)
         generator(torch.randn(8, config.model.latent.dim), labels)  # batch norm takes its averages
         facts = {"images_seen": 320, "scores": SCORES}
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)

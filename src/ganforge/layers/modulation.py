@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
+from ganforge.layers.precision import unrounded
 from ganforge.layers.resampling import UpsampledConvolution
 
 
@@ -48,7 +49,7 @@ class ModulatedConv2d(nn.Module):
 
     def demodulation(self, style: Tensor) -> Tensor:
         """What gives outputs (B, C') a deviation of 1, for a `style` in which the scale is."""
-        with torch.autocast(style.device.type, enabled=False):
+        with unrounded(style):
             squares = style.square() @ self.weight.square().sum((2, 3)).T
             return (squares + 1e-8 * self.scale**2).rsqrt()
 

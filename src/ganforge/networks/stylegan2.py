@@ -19,6 +19,7 @@ from ganforge.layers.heads import Head, HeadFactory, Projection
 from ganforge.layers.minibatch_deviation import MinibatchDeviation
 from ganforge.layers.modulation import ModulatedConv2d
 from ganforge.layers.normalization import pixel_norm
+from ganforge.layers.precision import unrounded
 from ganforge.layers.rectified import GAIN, RectifiedConv2d, RectifiedLinear, bounded, rectified
 from ganforge.layers.resampling import Downsample, Lowpass, Upsample
 from ganforge.networks.dcgan import base_and_depth
@@ -38,11 +39,6 @@ def stages(image_size: int, channel_base: int, channel_max: int) -> tuple[list[i
     return sizes, [min(channel_base // size, channel_max) for size in sizes]
 
 
-def unrounded(network: nn.Module) -> torch.autocast:
-    """Inside, autocast leaves the precision of the weights."""
-    return torch.autocast(next(network.parameters()).device.type, enabled=False)
-
-
 class Mapping(nn.Module):
     """latents (B, latent_dim), beside the vectors of their classes, -> w (B, w_dim).
 
@@ -56,7 +52,7 @@ class Mapping(nn.Module):
         self.layers = nn.Sequential(*(RectifiedLinear(*sizes, lr_multiplier=0.01) for sizes in pairwise(widths)))
 
     def forward(self, z: Tensor | None, label: Tensor | None) -> Tensor:
-        with unrounded(self):
+        with unrounded(next(self.parameters())):
             parts = [] if z is None else [pixel_norm(z)]
             if self.embedding is not None:
                 parts.append(pixel_norm(self.vectors(label)))
@@ -91,9 +87,9 @@ class Stage(nn.Module):
         self.clamp = clamp
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
-        with unrounded(self):
+        with unrounded(w):
             style = self.style(w)
-        noise = torch.randn_like(self.noise.expand(len(w), -1, -1)) if self.training else self.noise[None]
+        noise = torch.randn_like(self.noise.expand(w.shape[0], -1, -1)) if self.training else self.noise[None]
         shift = (GAIN * self.strength * noise)[..., None] + GAIN * self.bias
         return rectified(self.convolution(features, style, shift.permute(0, 3, 1, 2)), self.clamp)
 
@@ -109,7 +105,7 @@ class ToImage(nn.Module):
         self.clamp = clamp
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
-        with unrounded(self):
+        with unrounded(w):
             style = self.style(w)
         return bounded(self.convolution(features, style, self.bias), self.clamp).to(w.dtype)
 
@@ -137,12 +133,12 @@ class Synthesis(nn.Module):
 
     def forward(self, styles: Tensor) -> Tensor:
         ws = styles.unbind(1)
-        features = self.stages[0](self.constant.expand(len(styles), -1, -1, -1), ws[0])
+        features = self.stages[0](self.constant.expand(styles.shape[0], -1, -1, -1), ws[0])
         images: Tensor = self.to_image[0](features, ws[1])
         for number, to_image in enumerate(self.to_image[1:]):
             for layer in (2 * number + 1, 2 * number + 2):
                 features = self.stages[layer](features, ws[layer])
-            with unrounded(self):
+            with unrounded(images):
                 images = self.upsample(images)
             images = images + to_image(features, ws[2 * number + 3])
         return images
@@ -282,7 +278,7 @@ class Discriminator(nn.Module):
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
         features = self.halvings(self.first(self.planes(image, label)))
-        with unrounded(self):
+        with unrounded(features):
             features = self.deviation(features.to(self.convolution.weight.dtype))
             features = self.features(self.convolution(features).flatten(1))
             return self.head(self.last(features), features, label)
