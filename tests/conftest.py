@@ -25,6 +25,7 @@ TINY = {
     "sngan": ["model=sngan", "model.generator.width=2", "model.discriminator.width=2"],
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
     "stylegan2": ["model=stylegan2", "model.latent.dim=8", "model.generator.channel_max=4"],
+    "r3gan": ["model=r3gan", "model.generator.width=2", "model.generator.blocks=1", "model.generator.group_width=2"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],
     "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
     "pix2pix": ["model=pix2pix", "view=edges", "model.generator.width=2", "model.discriminator.receptive_field=16"],

@@ -1,5 +1,7 @@
 """Initial weights that papers prescribe."""
 
+import math
+
 from torch import nn
 
 
@@ -18,5 +20,13 @@ def radford_(module: nn.Module) -> None:
 def glorot_(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
     """Uniform weights of variance 2 gain^2 / (inputs + outputs), biases zero (Glorot and Bengio 2010, equation 16)."""
     nn.init.xavier_uniform_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def he_(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
+    """N(0, gain^2 / inputs) for weights, biases zero (He et al. 2015, equation 10, where the gain is sqrt(2))."""
+    inputs = layer.weight[0].numel()
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(inputs))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
