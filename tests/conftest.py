@@ -24,6 +24,7 @@ TINY = {
     "dcgan": ["model=dcgan", "model.generator.width=2"],
     "sngan": ["model=sngan", "model.generator.width=2", "model.discriminator.width=2"],
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
+    "stylegan2": ["model=stylegan2", "model.latent.dim=8", "model.generator.channel_max=4"],
     "r3gan": ["model=r3gan", "model.generator.width=2", "model.generator.blocks=1", "model.generator.group_width=2"],
     "progan": ["model=progan", "model.generator.fmap_max=4", "model.latent.dim=8"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],

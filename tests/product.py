@@ -19,7 +19,7 @@ from ganforge.configuration.build import build
 from .conftest import ADVERSARIAL, LOSSES, ROOT, TINY, composed_below
 
 Cell = dict[str, Any]
-NOISE_TO_IMAGE = ("dcgan", "mlp", "sngan", "sngan_cnn", "r3gan", "progan")
+NOISE_TO_IMAGE = ("dcgan", "mlp", "sngan", "sngan_cnn", "r3gan", "progan", "stylegan2")
 FACTORS: dict[str, Sequence[Any]] = {
     "model": list(TINY),
     "loss": LOSSES,
@@ -91,6 +91,8 @@ def words(cell: Cell, archive: Path) -> list[str]:
     if cell["augment"] == "ada":
         chosen += ["augment.p=0.5", "augment.groups=[blit,geom,color,filter,noise,cutout]"]
         chosen += ["augment.target=null"] if cell["loss"] in UNSIGNED else []
+    if cell["model"] == "stylegan2" and cell["loss"] == "wgan":
+        chosen.append("loss.constraint.bound=1.0")  # of weights that are stored with a deviation of 1
     if cell["model"] == "cyclegan" and cell["shape"][2] == 3:
         chosen.append("system.identity=0")
     return chosen

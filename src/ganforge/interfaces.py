@@ -151,6 +151,10 @@ class Regularizer(Protocol):
     needs: frozenset[str]
     """As of a `FeatureExtractor`."""
 
+    def refuse(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """ValueError where these players leave it no meaning."""
+        ...
+
     def discriminator(self, turn: Turn) -> Tensor | None: ...
 
     def generator(self, turn: Turn) -> Tensor | None: ...

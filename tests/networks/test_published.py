@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from ganforge.networks import patchgan, progan, r3gan, resnet, sngan, sngan_cnn, unet
+from ganforge.networks import patchgan, progan, r3gan, resnet, sngan, sngan_cnn, stylegan2, unet
 
 from ..verdicts import output, projection
 
@@ -40,6 +41,22 @@ def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> 
         (lambda: sngan.Discriminator(32, 3, head=projection(10)), 1_055_105),
         (lambda: sngan_cnn.Generator(128, 32, 3), 3_813_379),
         (lambda: sngan_cnn.Discriminator(32, 3), 5_860_865),
+        (lambda: stylegan2.Generator(512, 32, 3, mapping_layers=2).mapping, 525_312),
+        (lambda: stylegan2.Generator(512, 32, 3, mapping_layers=2).synthesis, 19_422_227),
+        (lambda: stylegan2.Generator(512, 32, 3, mapping_layers=2), 19_947_539),
+        (lambda: stylegan2.Generator(512, 32, 3, mapping_layers=2, num_classes=10), 20_215_315),
+        (lambda: stylegan2.Discriminator(32, 3, "orig"), 20_720_641),
+        (lambda: stylegan2.Discriminator(32, 3, "resnet"), 21_507_073),
+        (lambda: stylegan2.Discriminator(32, 3, "orig", head=projection(10)), 23_089_664),
+        (lambda: stylegan2.Discriminator(32, 3, "resnet", head=projection(10)), 23_876_096),
+        *(
+            (partial(stylegan2.Generator, 128, 32, 3, 128, 2, channel_max=width, num_classes=10), parameters)
+            for width, parameters in ((64, 401_939), (128, 1_269_139), (256, 4_551_827))
+        ),
+        *(
+            (partial(stylegan2.Discriminator, 32, 3, channel_max=width, head=projection(10)), parameters)
+            for width, parameters in ((64, 375_360), (128, 1_496_192), (256, 5_974_272))
+        ),
         (lambda: r3gan.Generator(64, 32, 3), 20_732_160),
         (lambda: r3gan.Discriminator(32, 3), 20_683_776),
         (lambda: r3gan.Generator(64, 32, 3, num_classes=10), 20_781_952),

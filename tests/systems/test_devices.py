@@ -75,10 +75,13 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
 @pytest.mark.parametrize("loss", ["non_saturating", "lsgan", "wgan_gp", "relativistic"])
-@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "r3gan"])
+@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "r3gan", "stylegan2"])
 def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model: str, loss: str) -> None:
-    """With dropout, with pools that are full after the first rounds, and with power iteration."""
-    full = ["system.pool_size=10"] if model == "cyclegan" else []
+    """With dropout, with pools that are full after the first rounds, with power iteration, and with styles."""
+    full = {
+        "cyclegan": ["system.pool_size=10"],
+        "stylegan2": ["model.generator.mixing=0.9", "regularizer=[path_length]", "condition=projection"],
+    }.get(model, [])
     run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *full)))
     run.system.training_step(next(iter(rounds(run))), 0)
     assert run.system.progress.images_seen == 64 * run.system.game.n_critic

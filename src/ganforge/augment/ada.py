@@ -14,6 +14,7 @@ from ganforge.augment.colour import recolour
 from ganforge.augment.corruption import band_filter, cutout, noise
 from ganforge.augment.geometry import warp
 from ganforge.interfaces import Count, Terms
+from ganforge.precision import unrounded
 
 Group = Literal["blit", "geom", "color", "filter", "noise", "cutout"]
 PIPE: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], ...]] = {
@@ -72,7 +73,7 @@ class ADA(nn.Module):
         return frozenset() if self.reads_signs else frozenset({"p"})
 
     def forward(self, images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, enabled=False):
+        with unrounded(images):
             changed = images.to(torch.promote_types(images.dtype, torch.float32))
             for transform in self.transforms:
                 changed = transform(changed, self.p)

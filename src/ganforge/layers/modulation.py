@@ -8,14 +8,16 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from ganforge.layers.resampling import UpsampledConvolution
+from ganforge.precision import unrounded
 
 
 class ModulatedConv2d(nn.Module):
-    """features (B, C, H, W) and styles (B, C) -> `gain` * convolution + `shift`, (B, C', H, W), or `doubled`.
+    """features (B, C, H, W) and styles (B, C) -> convolution + `shift`, (B, C', H, W), or `doubled`.
 
-    The weights are those of equation 1, w' = style w, and where `demodulated` of equation 3, with an epsilon of 1e-8
-    below the root. Not they, but the features are scaled, before and after: all images share one convolution, in place
-    of one with a group for each. The initial deviation is 1 / sqrt(inputs of a pixel), which demodulation undoes.
+    The weights are those of equation 1, w' = style w / sqrt(inputs of a pixel). With a `deviation` they are demodulated
+    by equation 3, with an epsilon of 1e-8 below the root of the published code, to give outputs this deviation where
+    inputs have one of 1. Not the weights but the features are scaled, before and after: so all images share one
+    convolution, in place of one with a group for each.
     """
 
     def __init__(
@@ -24,14 +26,13 @@ class ModulatedConv2d(nn.Module):
         out_channels: int,
         kernel_size: int,
         doubled: bool = False,
-        demodulated: bool = True,
-        gain: float = 1.0,
+        deviation: float | None = 1.0,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
         self.scale = 1 / math.sqrt(in_channels * kernel_size**2)
         self.upsampled = UpsampledConvolution() if doubled else None
-        self.demodulated, self.gain = demodulated, gain
+        self.deviation = deviation
 
     def forward(self, features: Tensor, style: Tensor, shift: Tensor) -> Tensor:
         """`shift` can be broadcast to the outputs."""
@@ -42,13 +43,13 @@ class ModulatedConv2d(nn.Module):
         else:
             features = self.upsampled(features, self.weight)
         shift = shift.to(features.dtype)
-        if not self.demodulated:
-            return torch.add(shift, features, alpha=self.gain)
-        return torch.addcmul(shift, features, spatial(self.gain * self.demodulation(style), features))
+        if self.deviation is None:
+            return features + shift
+        return torch.addcmul(shift, features, spatial(self.deviation * self.demodulation(style), features))
 
     def demodulation(self, style: Tensor) -> Tensor:
-        """(B, C'): by what the deviation of each output is to be multiplied, for the scaled `style`."""
-        with torch.autocast(style.device.type, enabled=False):
+        """What gives outputs (B, C') a deviation of 1, for a `style` in which the scale is."""
+        with unrounded(style):
             squares = style.square() @ self.weight.square().sum((2, 3)).T
             return (squares + 1e-8 * self.scale**2).rsqrt()
 

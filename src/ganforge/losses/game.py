@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganforge.interfaces import AdversarialLoss, Constraint, Critic, Penalty, Terms
-from ganforge.precision import full
+from ganforge.precision import full, unrounded
 
 
 class Game:
@@ -43,7 +43,7 @@ class Game:
         terms: Terms = {}
         for name, penalty in self.penalties.items():
             if due(penalty.interval):
-                with torch.autocast(real.device.type, enabled=False):
+                with unrounded(real):
                     terms[name] = penalty.interval * penalty(critic, full(real), full(fake))
         return terms
 

@@ -11,15 +11,18 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
 
+from ganforge.interfaces import Verdict
+from ganforge.layers.conditioning import LabelPlanes, rows_of
 from ganforge.layers.equalized import EqualizedConv2d, EqualizedLinear
+from ganforge.layers.heads import Head, HeadFactory, Projection
 from ganforge.layers.minibatch_deviation import MinibatchDeviation
 from ganforge.layers.modulation import ModulatedConv2d
 from ganforge.layers.normalization import pixel_norm
 from ganforge.layers.rectified import GAIN, RectifiedConv2d, RectifiedLinear, bounded, rectified
 from ganforge.layers.resampling import Downsample, Lowpass, Upsample
 from ganforge.networks.dcgan import base_and_depth
+from ganforge.precision import unrounded
 
 KEEP = 0.995
 """The share of its average that the mean style of a batch leaves."""
@@ -36,11 +39,6 @@ def stages(image_size: int, channel_base: int, channel_max: int) -> tuple[list[i
     return sizes, [min(channel_base // size, channel_max) for size in sizes]
 
 
-def unrounded(network: nn.Module) -> torch.autocast:
-    """Inside, autocast leaves the precision of the weights."""
-    return torch.autocast(next(network.parameters()).device.type, enabled=False)
-
-
 class Mapping(nn.Module):
     """latents (B, latent_dim), beside the vectors of their classes, -> w (B, w_dim).
 
@@ -54,7 +52,7 @@ class Mapping(nn.Module):
         self.layers = nn.Sequential(*(RectifiedLinear(*sizes, lr_multiplier=0.01) for sizes in pairwise(widths)))
 
     def forward(self, z: Tensor | None, label: Tensor | None) -> Tensor:
-        with unrounded(self):
+        with unrounded(next(self.parameters())):
             parts = [] if z is None else [pixel_norm(z)]
             if self.embedding is not None:
                 parts.append(pixel_norm(self.vectors(label)))
@@ -62,9 +60,10 @@ class Mapping(nn.Module):
             return w
 
     def vectors(self, label: Tensor | None) -> Tensor:
-        """A row of the embedding for each label (B,), as if these were vectors of zeros and a one."""
-        assert label is not None and self.embedding is not None, "a conditional network needs a label for each image"
-        return embedding(label, self.embedding.weight.T) * self.embedding.scale + self.embedding.bias
+        """The equalised map of vectors with a one at `label` (B,) and zeros elsewhere."""
+        layer = self.embedding
+        assert layer is not None
+        return rows_of(layer.weight.T * layer.scale, label) + layer.bias
 
 
 class Stage(nn.Module):
@@ -81,18 +80,18 @@ class Stage(nn.Module):
     ) -> None:
         super().__init__()
         self.style = EqualizedLinear(w_dim, inputs, bias=1.0)
-        self.convolution = ModulatedConv2d(inputs, outputs, 3, doubled, gain=GAIN)
+        self.convolution = ModulatedConv2d(inputs, outputs, 3, doubled, GAIN)
         self.strength = nn.Parameter(torch.zeros(()))
-        self.bias = nn.Parameter(torch.zeros(outputs, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(outputs))
         self.register_buffer("noise", torch.randn(size, size))
         self.clamp = clamp
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
-        with unrounded(self):
+        with unrounded(w):
             style = self.style(w)
-        noise = torch.randn_like(self.noise.expand(len(w), 1, -1, -1)) if self.training else self.noise
-        shift = GAIN * (noise * self.strength + self.bias)
-        return rectified(self.convolution(features, style, shift), self.clamp)
+        noise = torch.randn_like(self.noise.expand(w.shape[0], -1, -1)) if self.training else self.noise[None]
+        shift = (GAIN * self.strength * noise)[..., None] + GAIN * self.bias
+        return rectified(self.convolution(features, style, shift.permute(0, 3, 1, 2)), self.clamp)
 
 
 class ToImage(nn.Module):
@@ -101,12 +100,12 @@ class ToImage(nn.Module):
     def __init__(self, inputs: int, channels: int, w_dim: int, clamp: float | None = None) -> None:
         super().__init__()
         self.style = EqualizedLinear(w_dim, inputs, bias=1.0)
-        self.convolution = ModulatedConv2d(inputs, channels, 1, demodulated=False)
+        self.convolution = ModulatedConv2d(inputs, channels, 1, deviation=None)
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
         self.clamp = clamp
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
-        with unrounded(self):
+        with unrounded(w):
             style = self.style(w)
         return bounded(self.convolution(features, style, self.bias), self.clamp).to(w.dtype)
 
@@ -134,12 +133,12 @@ class Synthesis(nn.Module):
 
     def forward(self, styles: Tensor) -> Tensor:
         ws = styles.unbind(1)
-        features = self.stages[0](self.constant.expand(len(styles), -1, -1, -1), ws[0])
+        features = self.stages[0](self.constant.expand(styles.shape[0], -1, -1, -1), ws[0])
         images: Tensor = self.to_image[0](features, ws[1])
         for number, to_image in enumerate(self.to_image[1:]):
             for layer in (2 * number + 1, 2 * number + 2):
                 features = self.stages[layer](features, ws[layer])
-            with unrounded(self):
+            with unrounded(images):
                 images = self.upsample(images)
             images = images + to_image(features, ws[2 * number + 3])
         return images
@@ -225,10 +224,26 @@ class Halving(nn.Module):
         return features if self.shortcut is None else features + self.shortcut(x)
 
 
-class Discriminator(nn.Module):
-    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+class MappedProjection(Head):
+    """<features, w> / sqrt(features) for logits, with the features through a last layer and w mapped from the classes
+    `label` (B,): what a projection becomes in StyleGAN2. The logits that it is given have no part in it."""
 
-    Groups of up to `group_size` images are judged together: it sees how much they differ.
+    def __init__(self, features: int, spectral_norm: bool = False, *, num_classes: int, layers: int) -> None:
+        super().__init__(features)
+        self.num_classes = num_classes
+        self.last = EqualizedLinear(features, features)
+        self.mapping = Mapping(0, features, layers, num_classes)
+
+    def forward(self, logits: Tensor, features: Tensor, label: Tensor | None) -> Verdict:
+        products = self.last(features) * self.mapping(None, label)
+        return Verdict(products.sum(1) / math.sqrt(features.shape[1]), features)
+
+
+class Discriminator(nn.Module):
+    """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
+
+    Groups of up to `group_size` images are judged together, by how much they differ. A `Projection` for a head becomes
+    a `MappedProjection` of `mapping_layers`.
     """
 
     def __init__(
@@ -241,27 +256,29 @@ class Discriminator(nn.Module):
         group_size: int = 4,
         mapping_layers: int = 8,
         clamp: float | None = 256.0,
-        num_classes: int | None = None,
+        label_planes: int | None = None,
+        head: HeadFactory | None = None,
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
         sizes, widths = stages(image_size, channel_base, channel_max)
         width = widths[0]
-        self.first = RectifiedConv2d(channels, widths[-1], 1, clamp=clamp)
+        self.planes = LabelPlanes(label_planes)
+        self.first = RectifiedConv2d(channels + self.planes.channels, widths[-1], 1, clamp=clamp)
         self.halvings = nn.Sequential(
             *(Halving(*pair, architecture == "resnet", clamp) for pair in pairwise(reversed(widths)))
         )
         self.deviation = MinibatchDeviation(group_size)
         self.convolution = RectifiedConv2d(width + 1, width, 3, padding=1)
         self.features = RectifiedLinear(width * sizes[0] ** 2, width)
-        self.last = EqualizedLinear(width, 1 if num_classes is None else width)
-        self.mapping = None if num_classes is None else Mapping(0, width, mapping_layers, num_classes)
+        self.last: nn.Module = nn.Sequential(EqualizedLinear(width, 1), nn.Flatten(0))
+        self.head = (head or Head)(width)
+        if isinstance(self.head, Projection):
+            self.last = nn.Identity()
+            self.head = MappedProjection(width, num_classes=self.head.num_classes, layers=mapping_layers)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        features = self.halvings(self.first(image))
-        with unrounded(self):
-            features = self.deviation(features.to(self.last.weight.dtype))
-            features = self.last(self.features(self.convolution(features).flatten(1)))
-            if self.mapping is None:
-                return features.flatten()
-            return (features * self.mapping(None, label)).sum(1) / math.sqrt(features.shape[1])
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        features = self.halvings(self.first(self.planes(image, label)))
+        with unrounded(features):
+            features = self.deviation(features.to(self.convolution.weight.dtype))
+            features = self.features(self.convolution(features).flatten(1))
+            return self.head(self.last(features), features, label)

@@ -22,6 +22,9 @@ class Regularizer(nn.Module):
             raise ValueError(f"a regularizer's interval must be at least 1 turn, got {interval}")
         self.weight, self.interval = weight, interval
 
+    def refuse(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """Every player will do."""
+
     def discriminator(self, turn: Turn) -> Tensor | None:
         return None
 

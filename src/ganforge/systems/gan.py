@@ -37,6 +37,8 @@ class GANModule(AdversarialModule):
         self.augment = augment
         self.regularizers = Regularizers(regularizers)
         self.lazy = lazy
+        for name in self.regularizers:
+            self.regularizers.member(name).refuse(self.generator, self.discriminator)
         for name in self.game.penalties.keys() & self.regularizers.keys():
             raise ValueError(f"a penalty and a regularizer are both called {name}: rename one")
 
