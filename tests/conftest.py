@@ -24,6 +24,11 @@ TINY = {
     "dcgan": ["model=dcgan", "model.generator.width=2"],
     "sngan": ["model=sngan", "model.generator.width=2", "model.discriminator.width=2"],
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
+    "sagan": ["model=sagan", "model.generator.width=2", "model.discriminator.width=2"],
+    "biggan": [
+        "model=biggan", "model.latent.dim=16", "model.generator.width=1", "model.generator.shared=4",
+        "model.generator.attention=16", "model.discriminator.width=1", "model.discriminator.attention=16",
+    ],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],
     "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
     "pix2pix": ["model=pix2pix", "view=edges", "model.generator.width=2", "model.discriminator.receptive_field=16"],
