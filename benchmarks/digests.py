@@ -26,7 +26,7 @@ LOSSES = [file.stem for file in sorted(ROOT.glob("conf/loss/*.yaml")) if "\nadve
 CASES = [
     *(f"model=dcgan model.generator.width=16 loss={loss}" for loss in LOSSES),
     "model=mlp loss=hinge data.flip=true",
-    "model=dcgan model.generator.width=16 loss=hinge condition=class",
+    "model=dcgan model.generator.width=16 loss=hinge condition=projection",
     "model=dcgan model.generator.width=16 loss=r1 trainer.precision=bf16-mixed",
     "model=dcgan model.generator.width=16 loss=r1 training.accumulate_grad_batches=2 training.gradient_clip_val=1.0",
     "model=mlp loss=wgan_gp data=mixture2d",

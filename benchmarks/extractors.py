@@ -48,7 +48,7 @@ RUNS = [
     "loss=r1 images=40_000 seed=1",
     "loss=r1 images=40_000 optimizer.generator.lr=1e-4 optimizer.discriminator.lr=1e-4",
     "loss=r1 images=40_000 model.generator.width=8",
-    "loss=r1 images=30_000 condition=class",
+    "loss=r1 images=30_000 condition=projection",
     "loss=hinge images=20_000",
     "loss=lsgan images=20_000",
     "loss=relativistic images=20_000",

@@ -63,7 +63,7 @@ def measured(run: Experiment, judge: Judge) -> dict[str, float]:
     system = run.system.eval()
     system.augment = None
     known, unknown = (
-        system.discriminator(normalised(images)).flatten() for images in (run.data.train_split.images, judge.images)
+        system.discriminator(normalised(images)).logits for images in (run.data.train_split.images, judge.images)
     )
     latents = system.latent.sample(FAKES, generator=torch.Generator().manual_seed(0))
     fakes = to_uint8(system.sampler().images(Inputs(latents)))

@@ -42,8 +42,8 @@ def start(system: Any, batch: Batch) -> Tensor:
 def judge(system: Any, batch: Batch) -> Callable[[Tensor], Tensor]:
     discriminator, augment = system.discriminator, system.augment
     if batch.sources is not None:
-        return lambda images: discriminator(torch.cat([batch.sources, images], 1))
-    return discriminator if augment is None else lambda images: discriminator(augment(images))
+        return lambda images: discriminator(torch.cat([batch.sources, images], 1)).logits
+    return lambda images: discriminator(images if augment is None else augment(images)).logits
 
 
 def discriminator_terms(
@@ -52,7 +52,9 @@ def discriminator_terms(
     game, on_real, on_fake = system.game, critic(real), critic(fake)
     if system.augment is not None:
         system.augment.adapt(on_real)
-    return game.discriminator_terms(on_real, on_fake) | game.penalty_terms(critic, real, fake, turn)
+    return game.discriminator_terms(on_real, on_fake) | game.penalty_terms(
+        critic, real, fake, lambda interval: turn % interval == 0
+    )
 
 
 def generator_terms(system: Any, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Terms:
@@ -144,13 +146,16 @@ class Cycle:
             critic.requires_grad_(False)
         terms: Terms = {}
         for domain, other in ("ab", "ba"):
-            terms |= {domain: game.generator_terms(lambda: None, critic[domain](fake[domain]))["adversarial"]}
+            terms |= {domain: game.generator_terms(lambda: None, critic[domain](fake[domain]).logits)["adversarial"]}
             terms[f"cycle_{other}"] = system.cycle * F.l1_loss(make[other](fake[domain]), real[other])
             terms[f"identity_{domain}"] = system.identity * F.l1_loss(make[domain](real[domain]), real[domain])
         step(optimizers[1], terms)
         critic.requires_grad_(True)
         judged: Terms = {}
         for domain in "ab":
-            logits = critic[domain](real[domain]), critic[domain](self.pools[domain](fake[domain].detach()))
+            logits = (
+                critic[domain](real[domain]).logits,
+                critic[domain](self.pools[domain](fake[domain].detach())).logits,
+            )
             judged |= {domain: game.discriminator_terms(*logits)["adversarial"]}
         step(optimizers[0], judged)

@@ -25,7 +25,7 @@ FACTORS: dict[str, Sequence[Any]] = {
     "loss": LOSSES,
     "shape": [(16, 16, 3), (28, 28, 1), (32, 32, 3), (64, 64, 1)],
     "system": ["gan", "one_stage"],
-    "condition": ["none", "class"],
+    "condition": sorted(path.stem for path in (ROOT / "conf" / "condition").glob("*.yaml")),
     "augment": sorted(path.stem for path in (ROOT / "conf" / "augment").glob("*.yaml")),
     "fakes": ["shared", "fresh"],
 }

@@ -62,7 +62,7 @@ def test_an_autoencoder_of_points(composed: Callable[..., DictConfig], sigma: st
         (["constraint=weight_clipping"], "penalty=, constraint= and augment= are for a discriminator"),
         (["augment=diffaugment"], "penalty=, constraint= and augment= are for a discriminator"),
         (["schedule=linear"], "schedule= is for the discriminator, and autoencoder is what learns here"),
-        (["condition=class"], "condition=class: the autoencoder of this model takes no labels"),
+        (["condition=projection"], "the autoencoder of this model takes no labels"),
         (["optimizer=rmsprop"], "optimizer= is for the discriminator, and autoencoder is what learns here"),
         (["system=gan"], "loss= makes another game: the system GANModule goes with"),
         (["system=gan", "loss=r1"], "model= has no generator: the system GANModule goes with"),

@@ -12,7 +12,7 @@ Count = Annotated[int, "at least 1"]
 Terms = dict[str, Tensor]
 """The named summands that a player minimises."""
 Critic = Callable[[Tensor], Tensor]
-"""The discriminator as a function of images only: (B, C, H, W) -> logits, one per image (or per patch)."""
+"""The discriminator's logits as a function of images only: (B, C, H, W) -> one per image (or per patch)."""
 
 
 class Batch(NamedTuple):
@@ -67,6 +67,36 @@ class Drawn(NamedTuple):
     inputs: Inputs
 
 
+class Verdict(NamedTuple):
+    """What a discriminator says of images."""
+
+    logits: Tensor
+    """(B,), or (B, 1, h, w), one for each patch."""
+    features: Tensor
+    """(B, ...): what its last layer sees."""
+    classes: Tensor | None = None
+    """(B, K): logits of the classes, from a discriminator that also classifies."""
+    codes: Tensor | None = None
+    """(B, D): what it takes the latent's codes for, from one that also recovers them."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the terms of one player are about: one batch, and as many fakes."""
+
+    batch: Batch
+    drawn: Drawn
+    """In a discriminator's turn without a gradient."""
+    real: Callable[[], Verdict]
+    """The verdict on the batch's images, computed once; in a generator's turn without a gradient."""
+    fake: Callable[[], Verdict]
+    """The same on the fakes."""
+    judge: Callable[[Tensor], Verdict]
+    """Image number i is taken for one of the batch's class i, and changed by `augment`."""
+    generator: nn.Module
+    discriminator: nn.Module
+
+
 @dataclass
 class Progress:
     """How far a run has come: all that a checkpoint holds beside the weights and the optimizers' states.
@@ -105,6 +135,21 @@ class Penalty(Protocol):
     weight: float
 
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor: ...
+
+
+class Regularizer(Protocol):
+    """Adds a term to what a player minimises; None where it adds nothing to this player.
+
+    A module: what it remembers is in its buffers. Applied at every `interval`-th turn of a player, and
+    then `interval` times as strongly.
+    """
+
+    interval: int
+    weight: float
+
+    def discriminator(self, turn: Turn) -> Tensor | None: ...
+
+    def generator(self, turn: Turn) -> Tensor | None: ...
 
 
 class Augmentation(Protocol):

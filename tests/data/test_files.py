@@ -245,8 +245,8 @@ def test_the_picture_that_takes_the_labels_away_is_named(tmp_path: Path, compose
     words = [*TINY["mlp"], "data=folder", f"data.path={images}", "data.image_size=8", "data.batch_size=2"]
     with pytest.raises(ValueError, match=f"the extractor classifier needs class labels, and images has {why}"):
         build(composed(*words, "data.held_out=0.5"))
-    with pytest.raises(ValueError, match=f"condition=class needs class labels, and images has {why}"):
-        build(composed(*words, "data.held_out=0.5", "condition=class", "metrics=none"))
+    with pytest.raises(ValueError, match=f"the condition needs class labels, and images has {why}"):
+        build(composed(*words, "data.held_out=0.5", "condition=projection", "metrics=none"))
 
 
 def test_broken_image_is_named(tmp_path: Path) -> None:

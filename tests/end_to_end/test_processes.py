@@ -40,7 +40,7 @@ GAMES = {
     "two domains": [*TINY["cyclegan"], "system.pool_size=0", "loss=wgan_gp", "loss.n_critic=2"],
     "all at once": [
         *TINY["dcgan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
-        "loss.n_critic=2", "training.accumulate_grad_batches=2", "condition=class",
+        "loss.n_critic=2", "training.accumulate_grad_batches=2", "condition=projection",
     ],
 }  # fmt: skip
 

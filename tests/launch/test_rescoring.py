@@ -91,7 +91,7 @@ def images(tmp_path: Path) -> Path:
 KINDS = {
     "convolutions": [*TINY["dcgan"], "data.image_size=16", *CLASSIFIER],
     "live weights": [*DIGITS, "metrics.sample_from=live"],
-    "classes": [*DIGITS, "condition=class"],
+    "classes": [*DIGITS, "condition=projection"],
     "points": [*TINY["mlp"], "data=mixture2d", "data.points=1000", "metrics.images=60"],
     "standing statistics": [*TINY["dcgan"], "data.image_size=16", *CLASSIFIER, "metrics.statistics=standing"],
     "half precision": [*DIGITS, "loss=hinge", "trainer.precision=bf16-true"],

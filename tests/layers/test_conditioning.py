@@ -1,10 +1,9 @@
-"""Where labels enter: the latent's neighbour, the projection's formula, and labels that are none."""
+"""Where labels enter: the latent's neighbour and labels that are none."""
 
 import pytest
 import torch
-from torch.nn import functional as F
 
-from ganforge.layers.conditioning import ClassEmbedding, LabelledLatent, Projection
+from ganforge.layers.conditioning import ClassEmbedding, LabelledLatent
 
 
 def test_latent_stands_beside_the_vector_of_its_class() -> None:
@@ -22,19 +21,6 @@ def test_without_classes_the_latent_stays_alone() -> None:
     assert layer.size == 3
     assert layer(z, torch.zeros(5, dtype=torch.long)) is z
     assert list(layer.parameters()) == []
-
-
-def test_projection_is_the_papers_bilinear_form() -> None:
-    layer = Projection(num_classes=4, features=2 * 3 * 3)
-    phi, label = torch.randn(6, 2, 3, 3), torch.tensor([0, 1, 2, 3, 3, 0])
-    one_hot = F.one_hot(label, 4).float()
-    expected = torch.diag(one_hot @ layer.embedding.weight @ phi.flatten(1).T)
-    assert torch.allclose(layer(phi, label), expected, atol=1e-6)
-
-
-def test_projection_starts_at_the_scale_of_its_features() -> None:
-    logits = Projection(10, 4096)(torch.randn(500, 4096), torch.arange(500) % 10)
-    assert logits.std().item() == pytest.approx(1, rel=0.1)
 
 
 @pytest.mark.parametrize("label", [-1, 3])

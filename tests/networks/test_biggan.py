@@ -12,6 +12,8 @@ from ganforge.layers.residual import DownBlock, UpBlock
 from ganforge.layers.spectral import SNConv2d, SNLinear, SpectralNorm
 from ganforge.networks import biggan, sagan
 
+from ..verdicts import output, projection
+
 BOTH = pytest.mark.parametrize("networks", [sagan, biggan], ids=["sagan", "biggan"])
 HIERARCHIES = [(None, None, False), (None, 4, True), (3, None, False), (3, 4, False), (3, 4, True)]
 
@@ -21,12 +23,12 @@ HIERARCHIES = [(None, None, False), (None, 4, True), (3, None, False), (3, 4, Fa
 @pytest.mark.parametrize(("image_size", "channels"), [(8, 1), (16, 3), (28, 1), (32, 3), (48, 1), (64, 3), (128, 3)])
 def test_every_size(networks: Any, image_size: int, channels: int, num_classes: int | None) -> None:
     generator = networks.Generator(13, image_size, channels, 1, num_classes, attention=16)
-    discriminator = networks.Discriminator(image_size, channels, 1, num_classes, attention=16)
+    discriminator = networks.Discriminator(image_size, channels, 1, 16, head=projection(num_classes))
     label = torch.tensor([0, 2, 1])
     images = generator(torch.randn(3, 13), label)
     assert images.shape == (3, channels, image_size, image_size)
     assert images.abs().max() <= 1
-    assert discriminator(images, label).shape == (3,)
+    assert discriminator(images, label).logits.shape == (3,)
     for player in (generator, discriminator):
         assert sum(isinstance(layer, Attended) for layer in player.modules()) == 1
 
@@ -34,7 +36,10 @@ def test_every_size(networks: Any, image_size: int, channels: int, num_classes: 
 @BOTH
 @pytest.mark.parametrize("num_classes", [None, 3])
 def test_all_but_the_generators_class_vectors_is_normalised(networks: Any, num_classes: int | None) -> None:
-    for player in (networks.Generator(13, 32, 3, 1, num_classes), networks.Discriminator(32, 3, 1, num_classes)):
+    for player in (
+        networks.Generator(13, 32, 3, 1, num_classes),
+        networks.Discriminator(32, 3, 1, head=projection(num_classes)),
+    ):
         for layer in player.modules():
             assert not isinstance(layer, nn.Conv2d | nn.Linear) or isinstance(layer, SNConv2d | SNLinear)
             if isinstance(layer, ClassEmbedding):
@@ -107,7 +112,7 @@ def test_initial_weights(initialization: Any) -> None:
     for player in (
         biggan.Generator(64, 32, 3, 8, 5, 16, initialization=initialization),
         biggan.Generator(64, 32, 3, 8, 5, None, False, initialization=initialization),
-        biggan.Discriminator(32, 3, 8, 5, initialization=initialization),
+        biggan.Discriminator(32, 3, 8, initialization=initialization, head=projection(5)),
     ):
         for name, weight in player.named_parameters():
             if weight.ndim > 1 and initialization == "normal":
@@ -146,6 +151,6 @@ def test_pixels_before_channels_in_memory_changes_nothing(networks: Any) -> None
         for layer in player.modules():
             if isinstance(layer, Attended):
                 layer.attention.sigma.data.fill_(1.0)
-        expected = player(x)
+        expected = output(player, x)
         images = x.to(memory_format=torch.channels_last) if x.ndim == 4 else x
-        assert torch.allclose(player.to(memory_format=torch.channels_last)(images), expected, atol=1e-12)
+        assert torch.allclose(output(player.to(memory_format=torch.channels_last), images), expected, atol=1e-12)

@@ -1,12 +1,15 @@
 """Shapes, ranges and the papers' details of every network."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
 from ganforge.networks import dcgan, mlp
+
+from ..verdicts import of_classes, output
 
 
 @pytest.mark.parametrize("kernel_size", [4, 5])
@@ -18,7 +21,7 @@ def test_dcgan_at_every_size(image_size: int, depth: int, channels: int, kernel_
     images = generator(torch.randn(3, 7))
     assert images.shape == (3, channels, image_size, image_size)
     assert images.abs().max() <= 1
-    assert discriminator(images).shape == (3,)
+    assert discriminator(images).logits.shape == (3,)
     strided = [
         layer for layer in generator.modules() if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2)
     ]
@@ -54,8 +57,8 @@ def test_dcgan_has_the_papers_widths_normalisation_and_weights() -> None:
 def test_without_batch_norm_images_do_not_influence_one_another(normalization: str) -> None:
     discriminator = dcgan.Discriminator(16, 1, width=4, normalization=normalization)
     images = torch.randn(4, 1, 16, 16)
-    alone = discriminator(images[:1])
-    assert torch.allclose(discriminator(images)[:1], alone, atol=1e-6)
+    alone = discriminator(images[:1]).logits
+    assert torch.allclose(discriminator(images).logits[:1], alone, atol=1e-6)
 
 
 def test_mlp_has_the_layers_of_its_common_form() -> None:
@@ -65,14 +68,14 @@ def test_mlp_has_the_layers_of_its_common_form() -> None:
     assert [x.out_features for x in discriminator.modules() if isinstance(x, nn.Linear)] == [512, 256, 1]
     images = generator(torch.randn(5, 100))
     assert images.shape == (5, 1, 28, 28)
-    assert discriminator(images).shape == (5,)
+    assert discriminator(images).logits.shape == (5,)
 
 
 NETWORKS = {
-    "mlp generator": lambda **classes: mlp.Generator(5, 8, 1, [6, 7], **classes),
-    "mlp discriminator": lambda **classes: mlp.Discriminator(8, 1, [7, 6], **classes),
-    "dcgan generator": lambda **classes: dcgan.Generator(5, 16, 1, width=2, **classes),
-    "dcgan discriminator": lambda **classes: dcgan.Discriminator(16, 1, width=2, normalization="layer", **classes),
+    "mlp generator": partial(mlp.Generator, 5, 8, 1, [6, 7]),
+    "mlp discriminator": partial(mlp.Discriminator, 8, 1, [7, 6]),
+    "dcgan generator": partial(dcgan.Generator, 5, 16, 1, width=2),
+    "dcgan discriminator": partial(dcgan.Discriminator, 16, 1, width=2, normalization="layer"),
 }
 
 
@@ -96,20 +99,20 @@ def test_without_classes_a_network_draws_and_holds_nothing_for_labels(
     network = NETWORKS[name]()
     assert torch.rand(()).item() == pytest.approx(next_number)
     assert sum(weight.numel() for weight in network.parameters()) == parameters
-    assert all(key.startswith("layers.") for key in network.state_dict())
+    assert all(key.startswith(("layers.", "last.")) for key in network.state_dict())
     network.eval()
     x = inputs(name, 3)
-    assert torch.equal(network(x), network(x, torch.tensor([0, 1, 99])))
+    assert torch.equal(output(network, x), output(network, x, torch.tensor([0, 1, 99])))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_label_decides_the_output_and_its_vector_learns(name: str) -> None:
-    network = NETWORKS[name](num_classes=4).eval()
-    assert network.num_classes == 4
-    output = network(inputs(name, 1).repeat_interleave(8, 0), torch.arange(8) % 4).view(8, -1)
-    assert torch.allclose(output[:4], output[4:], atol=1e-6)
-    assert torch.pdist(output[:4]).min() > 1e-5
-    output[:2].sum().backward()
+    network = NETWORKS[name](**of_classes(NETWORKS[name].func, 4)).eval()
+    assert [layer for layer in network.modules() if getattr(layer, "num_classes", None) == 4]
+    outputs = output(network, inputs(name, 1).repeat_interleave(8, 0), torch.arange(8) % 4).view(8, -1)
+    assert torch.allclose(outputs[:4], outputs[4:], atol=1e-6)
+    assert torch.pdist(outputs[:4]).min() > 1e-5
+    outputs[:2].sum().backward()
     (gradient,) = [weight.grad for key, weight in network.named_parameters() if "embedding" in key]
     assert gradient[:2].abs().amin(1).gt(0).all()
     assert torch.equal(gradient[2:], torch.zeros_like(gradient[2:]))
@@ -118,12 +121,12 @@ def test_the_label_decides_the_output_and_its_vector_learns(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NETWORKS if "discriminator" in name])
 def test_discriminators_project_onto_what_their_last_layer_sees(name: str) -> None:
     """Equation 3 of Miyato and Koyama 2018, y^T V phi(x) + psi(phi(x)), with psi the last layer."""
-    discriminator, seen = NETWORKS[name](num_classes=4), []
-    psi = discriminator.layers[-1]
-    psi.register_forward_hook(lambda _, arguments, output: seen.extend([arguments[0], output]))
-    logits = discriminator(inputs(name, 4), torch.tensor([2, 0, 1, 2]))
+    discriminator, seen = NETWORKS[name](**of_classes(NETWORKS[name].func, 4)), []
+    discriminator.last.register_forward_hook(lambda _, arguments, output: seen.extend([arguments[0], output]))
+    logits, features, *_ = discriminator(inputs(name, 4), torch.tensor([2, 0, 1, 2]))
     phi, unconditional = seen
-    rows = discriminator.projection.embedding.weight[[2, 0, 1, 2]]
+    assert torch.equal(features, phi)
+    rows = discriminator.head.embedding.weight[[2, 0, 1, 2]]
     assert torch.allclose(logits, torch.diag(rows @ phi.flatten(1).T) + unconditional.flatten(), atol=1e-6)
 
 
@@ -138,3 +141,27 @@ def test_layer_without_units_is_refused() -> None:
 def test_stage_without_channels_is_refused(network: Callable[[], nn.Module]) -> None:
     with pytest.raises(ValueError, match="at least 1 channel"):
         network()
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "discriminator" in name])
+def test_a_plane_for_each_class_stands_beside_the_image(name: str) -> None:
+    """The first layer with planes is the one without, applied to the image, plus what it makes of the one-hot label."""
+    plain, given, seen = NETWORKS[name](), NETWORKS[name](label_planes=3), []
+    first, wide = (next(layer for layer in network.layers if hasattr(layer, "weight")) for network in (plain, given))
+    assert sum(x.numel() for x in given.parameters()) - sum(x.numel() for x in plain.parameters()) == (
+        wide.weight.numel() - first.weight.numel()
+    )
+    wide.register_forward_hook(lambda _, arguments, output: seen.append(arguments[0]))
+    images = inputs(name, 3)
+    given(images, torch.tensor([2, 0, 1]))
+    (shown,) = seen
+    inside = images.numel() // 3 if shown.ndim == 2 else images.shape[1]
+    assert torch.equal(shown[:, :inside].reshape(images.shape), images)
+    planes = shown[:, inside:].reshape(3, 3, -1)
+    assert torch.equal(planes.amin(2), torch.eye(3)[[2, 0, 1]])
+    assert torch.equal(planes.amax(2), planes.amin(2))
+
+
+def test_planes_need_a_label() -> None:
+    with pytest.raises(AssertionError, match="needs a label"):
+        mlp.Discriminator(8, 1, [7], label_planes=3)(torch.randn(2, 1, 8, 8))

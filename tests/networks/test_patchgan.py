@@ -17,7 +17,7 @@ def test_one_logit_sees_one_patch(receptive_field: int) -> None:
         size, 1, width=1, receptive_field=receptive_field, normalization="none"
     ).double()
     image = torch.randn(1, 1, size, size, dtype=torch.float64, requires_grad=True)
-    logits = discriminator(image)
+    logits = discriminator(image).logits
     middle = logits.shape[-1] // 2
     logits[0, 0, middle, middle].backward()
     rows, columns = image.grad[0, 0].abs().gt(0).nonzero().T
@@ -42,7 +42,7 @@ def test_one_logit_sees_one_patch(receptive_field: int) -> None:
 )
 def test_patches_of_an_image(image_size: int, receptive_field: int, patches: int) -> None:
     discriminator = patchgan.Discriminator(image_size, 1, width=1, receptive_field=receptive_field)
-    assert discriminator(torch.randn(2, 1, image_size, image_size)).shape == (2, 1, patches, patches)
+    assert discriminator(torch.randn(2, 1, image_size, image_size)).logits.shape == (2, 1, patches, patches)
 
 
 @pytest.mark.parametrize("normalization", ["batch", "instance", "unscaled_instance"])
@@ -51,7 +51,7 @@ def test_the_smallest_image_has_a_patch_and_smaller_ones_are_refused(
     receptive_field: int, smallest: int, normalization: str
 ) -> None:
     choices = {"width": 1, "receptive_field": receptive_field, "normalization": normalization}
-    logits = patchgan.Discriminator(smallest, 1, **choices)(torch.randn(2, 1, smallest, smallest))
+    logits = patchgan.Discriminator(smallest, 1, **choices)(torch.randn(2, 1, smallest, smallest)).logits
     assert logits.shape[-1] == (2 if receptive_field == 1 else 1)
     with pytest.raises(ValueError, match=f"needs images of {smallest} pixels or more, not {smallest - 1}: "):
         patchgan.Discriminator(smallest - 1, 1, **choices)
@@ -85,15 +85,15 @@ def test_weights_begin_as_the_paper_has_them(receptive_field: int) -> None:
 def test_the_source_stands_beside_the_image() -> None:
     discriminator = patchgan.Discriminator(32, 1, source_channels=3, width=4, receptive_field=16)
     pairs = torch.randn(2, 4, 32, 32, requires_grad=True)
-    discriminator(pairs).square().sum().backward()
+    discriminator(pairs).logits.square().sum().backward()
     assert pairs.grad.abs().amax((0, 2, 3)).gt(0).all()
 
 
 def test_without_batch_norm_images_do_not_influence_one_another() -> None:
     discriminator = patchgan.Discriminator(32, 1, width=4, receptive_field=34, normalization="unscaled_instance")
     images = torch.randn(3, 1, 32, 32)
-    assert torch.allclose(discriminator(images)[:1], discriminator(images[:1]), atol=1e-6)
-    assert torch.equal(discriminator(images), discriminator(images, torch.tensor([0, 1, 99])))
+    assert torch.allclose(discriminator(images).logits[:1], discriminator(images[:1]).logits, atol=1e-6)
+    assert torch.equal(discriminator(images).logits, discriminator(images, torch.tensor([0, 1, 99])).logits)
 
 
 def test_stage_without_channels_is_refused() -> None:

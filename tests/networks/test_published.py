@@ -9,6 +9,8 @@ from torch import nn
 
 from ganforge.networks import biggan, patchgan, resnet, sagan, sngan, sngan_cnn, unet
 
+from ..verdicts import output, projection
+
 
 def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> nn.Module:
     return patchgan.Discriminator(256, inputs, receptive_field=receptive_field, normalization=normalization)
@@ -35,16 +37,16 @@ def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> 
         (lambda: sngan.Discriminator(32, 3), 1_053_825),
         (lambda: sngan.Discriminator(32, 3, spectral_norm=False), 1_053_825),
         (lambda: sngan.Generator(128, 32, 3, num_classes=10), 4_304_387),
-        (lambda: sngan.Discriminator(32, 3, num_classes=10), 1_055_105),
+        (lambda: sngan.Discriminator(32, 3, head=projection(10)), 1_055_105),
         (lambda: sagan.Generator(128, 32, 3, num_classes=10), 4_386_308),
-        (lambda: sagan.Discriminator(32, 3, num_classes=10), 1_075_586),
+        (lambda: sagan.Discriminator(32, 3, head=projection(10)), 1_075_586),
         (lambda: biggan.Generator(128, 32, 3, 64, 10, shared=None, hierarchical=False), 4_304_387),
-        (lambda: biggan.Discriminator(32, 3, 64, 10), 4_207_361),
+        (lambda: biggan.Discriminator(32, 3, head=projection(10)), 4_207_361),
         (lambda: biggan.Generator(128, 32, 3, 64, 10), 4_373_251),
         (lambda: biggan.Generator(128, 32, 3, 96, 10), 9_360_899),
-        (lambda: biggan.Discriminator(32, 3, 96, 10), 9_456_769),
+        (lambda: biggan.Discriminator(32, 3, 96, head=projection(10)), 9_456_769),
         (lambda: biggan.Generator(80, 32, 3, 96, 10, attention=16), 9_416_196),
-        (lambda: biggan.Discriminator(32, 3, 48, 10, attention=16), 2_415_170),
+        (lambda: biggan.Discriminator(32, 3, 48, 16, head=projection(10)), 2_415_170),
         (lambda: sngan_cnn.Generator(128, 32, 3), 3_813_379),
         (lambda: sngan_cnn.Discriminator(32, 3), 5_860_865),
     ],
@@ -158,7 +160,7 @@ def test_outputs_are_those_of_the_authors_code(
     translator = network().double()
     fill(translator)
     for mode, expected in ((True, training), (False, evaluating)):
-        outputs = translator.train(mode)(sines(shape)).flatten()
+        outputs = output(translator.train(mode), sines(shape)).flatten()
         places = torch.linspace(0, len(outputs) - 1, 5).long()
         assert outputs[places].tolist() == pytest.approx(expected, abs=1e-5)
 
@@ -178,16 +180,18 @@ def test_a_network_without_memory_takes_the_weights_of_its_like(name: str) -> No
         second = network(**choices).eval()
     second.load_state_dict(first.state_dict(), assign=True)
     images = torch.randn(2, 1, 32, 32)
-    assert torch.equal(first(images), second(images))
+    assert torch.equal(output(first, images), output(second, images))
 
 
 @pytest.mark.parametrize("name", TRANSLATION)
 def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
     network, choices = TRANSLATION[name]
     translator, images = network(**choices).double().eval(), torch.randn(2, 1, 32, 32, dtype=torch.float64)
-    expected = translator(images)
+    expected = output(translator, images)
     last = torch.channels_last
-    assert torch.allclose(translator.to(memory_format=last)(images.to(memory_format=last)), expected, atol=1e-12)
+    assert torch.allclose(
+        output(translator.to(memory_format=last), images.to(memory_format=last)), expected, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,7 +219,7 @@ def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
             id="discriminator",
         ),
         pytest.param(
-            lambda: sngan.Discriminator(32, 3, width=4, num_classes=3),
+            lambda: sngan.Discriminator(32, 3, width=4, head=projection(3)),
             (5, 3, 32, 32),
             [29.0413021, 15.3732244, 0.204754, 28.9260487, 14.6962298],
             [26.7350066, 14.3443999, 0.4926984, 26.6214825, 13.7503906],
@@ -229,7 +233,7 @@ def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
             id="sagan generator",
         ),
         pytest.param(
-            lambda: sagan.Discriminator(32, 3, width=8, num_classes=3, attention=8),
+            lambda: sagan.Discriminator(32, 3, width=8, attention=8, head=projection(3)),
             (5, 3, 32, 32),
             [3.9197569, 0.8720903, 0.0329446, 4.6590228, 1.3755417],
             [2.8000366, 0.6998219, 0.002803, 3.3303152, 1.0034695],
@@ -250,14 +254,14 @@ def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
             id="biggan generator of shared classes, hierarchy and attention",
         ),
         pytest.param(
-            lambda: biggan.Discriminator(32, 3, 2, 3),
+            lambda: biggan.Discriminator(32, 3, 2, head=projection(3)),
             (5, 3, 32, 32),
             [0.6211804, 1.6393464, -5.8725096, 1.1656012, 1.9532775],
             [0.4246855, 1.0383185, -6.217539, 0.8692944, 1.3392952],
             id="biggan discriminator",
         ),
         pytest.param(
-            lambda: biggan.Discriminator(32, 3, 2, 3, attention=16),
+            lambda: biggan.Discriminator(32, 3, 2, 16, head=projection(3)),
             (5, 3, 32, 32),
             [15.0898749, 14.2086516, 8.6708174, 16.5361445, 14.0291443],
             [11.6920375, 11.0976927, 7.1502299, 12.8523167, 11.0690524],
@@ -279,6 +283,6 @@ def test_outputs_are_those_of_a_reference(
     fill(player)
     label = torch.tensor([2, 0] if len(inputs) == 2 else [0, 1, 2, 0, 1])
     for mode, expected in ((True, training), (False, evaluating)):
-        outputs = player.train(mode)(sines(inputs), label).flatten()
+        outputs = output(player.train(mode), sines(inputs), label).flatten()
         places = torch.linspace(0, len(outputs) - 1, 5).long()
         assert outputs[places].tolist() == pytest.approx(expected, abs=1e-6)

@@ -12,6 +12,8 @@ from ganforge.networks import dcgan, mlp
 from ganforge.regularizers.double_backward import DifferentiatedTwice
 from ganforge.regularizers.gradient_penalties import input_gradients
 
+from ..verdicts import projection
+
 IMAGES = torch.randn(3, 4, 9, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
 CONVOLUTIONS: dict[str, dict[str, Any]] = {
     "plain": {"kernel_size": 3},
@@ -85,23 +87,23 @@ def test_what_a_rectifier_hides_is_never_computed() -> None:
     """Without a normalisation the penalty is blind to biases: zeros to autograd, nothing here."""
     critic = dcgan.Discriminator(16, 1, width=4, normalization="none")
     biases = [value for name, value in critic.named_parameters() if name.endswith("bias")]
-    penalty = input_gradients(critic, torch.randn(2, 1, 16, 16)).norm()
+    penalty = input_gradients(lambda images: critic(images).logits, torch.randn(2, 1, 16, 16)).norm()
     assert torch.autograd.grad(penalty, biases, allow_unused=True) == (None,) * len(biases)
 
 
 CRITICS = {
-    kind: dcgan.Discriminator(16, 3, width=4, normalization=kind, num_classes=2)
+    kind: dcgan.Discriminator(16, 3, width=4, normalization=kind, head=projection(2))
     for kind in ("layer", "instance", "none")
 }
 
 
-@pytest.mark.parametrize("critic", [*CRITICS.values(), mlp.Discriminator(16, 3, hidden=[8, 8], num_classes=2)])
+@pytest.mark.parametrize("critic", [*CRITICS.values(), mlp.Discriminator(16, 3, hidden=[8, 8], head=projection(2))])
 def test_every_discriminator_has_the_same_second_derivatives(critic: nn.Module) -> None:
     critic, images = critic.double(), torch.randn(4, 3, 16, 16, dtype=torch.float64)
     label = torch.tensor([0, 1, 1, 0])
     points, weights = images.clone().requires_grad_(), list(critic.parameters())
-    (expected,) = torch.autograd.grad(critic(points, label).sum(), points, create_graph=True)
-    found = input_gradients(lambda images: critic(images, label), images)
+    (expected,) = torch.autograd.grad(critic(points, label).logits.sum(), points, create_graph=True)
+    found = input_gradients(lambda images: critic(images, label).logits, images)
     torch.testing.assert_close(found, expected.flatten(1), rtol=1e-12, atol=1e-12)
     gradients = [
         torch.autograd.grad(value.square().sum(), weights, allow_unused=True, materialize_grads=True)

@@ -19,7 +19,7 @@ PHOTOS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("folders", "words"), [([""], []), (["cats", "dogs"], ["condition=class"])])
+@pytest.mark.parametrize(("folders", "words"), [([""], []), (["cats", "dogs"], ["condition=projection"])])
 def test_photos_have_scores_that_need_no_labels(
     composed: Callable[..., DictConfig], tmp_path: Path, folders: list[str], words: list[str]
 ) -> None:

@@ -148,7 +148,7 @@ def test_translations_without_counterparts_have_no_likeness(composed: Compose, t
         (["model=cyclegan"], "Use view=edges, data=domains or data=two_sets"),
         (["model=dcgan", "view=edges"], "view=edges is for a model that translates"),
         ([*TINY["pix2pix"], "augment=diffaugment"], "augment= is for discriminators of images from noise"),
-        ([*TINY["cyclegan"], "condition=class"], "condition=class: the discriminator of this model takes no labels"),
+        ([*TINY["cyclegan"], "condition=projection"], "the discriminator of this model takes no labels"),
         ([*TINY["pix2pix"], "system=cyclegan"], "model= has no backward_generator"),
         ([*TINY["pix2pix"], "system=gan"], "model= has no latent"),
         ([*TINY["pix2pix"], "callbacks=two_directions"], "callbacks=two_directions goes with model=cyclegan"),

@@ -36,7 +36,7 @@ IMPOSSIBLE = [
     "data.batch_size=5000", "data.channels=3", "data.num_classes=3", "data=folder data.path=nowhere", "data=arrays",
     "data=arrays data.path=nowhere.npz", "training.on_nan=hope", "trainer=ddp_cpu data.batch_size=33", "trainer=slurm",
     "model.generator.kernel_size=3", "callbacks.samples._target_=os.system", "resume=nowhere", "trainer.devices=0",
-    "condition=class data=mixture2d model=mlp", "trainer.accelerator=abacus", "seed=1,2",
+    "condition=projection data=mixture2d model=mlp", "trainer.accelerator=abacus", "seed=1,2",
     "loss=r1,hinge",
 ]  # fmt: skip
 LETTERS = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12)

@@ -8,7 +8,7 @@ import torch
 from lightning import Trainer
 from torch import Tensor, nn
 
-from ganforge.interfaces import Batch
+from ganforge.interfaces import Batch, Verdict
 from ganforge.losses.adversarial import LeastSquares
 from ganforge.losses.game import Game
 from ganforge.systems.cyclegan import CycleGAN
@@ -26,6 +26,13 @@ class Times(nn.Module):
         return self.factor * images
 
 
+class Judging(Times):
+    """The same as logits for every pixel."""
+
+    def forward(self, images: Tensor, label: Tensor | None = None) -> Verdict:
+        return Verdict(super().forward(images), images)
+
+
 A, B = torch.rand(4, 1, 3, 3) * 2 - 1, torch.rand(4, 1, 3, 3) * 2 - 1
 BATCH = Batch(B, sources=A)
 TO_B, TO_A, OF_B, OF_A = 2.0, 3.0, 5.0, 7.0
@@ -37,8 +44,8 @@ def translator(**options: Any) -> CycleGAN:
     system = CycleGAN(
         generator=Times(TO_B),
         backward_generator=Times(TO_A),
-        discriminator=Times(OF_B),
-        backward_discriminator=Times(OF_A),
+        discriminator=Judging(OF_B),
+        backward_discriminator=Judging(OF_A),
         game=Game(LeastSquares()),
         optimizers=dict.fromkeys(CycleGAN.players, torch.optim.SGD),
         seed=0,

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from ganforge.configuration.build import build
-from ganforge.interfaces import Batch, Inputs, Penalty, Terms
+from ganforge.interfaces import Batch, Inputs, Penalty, Terms, Verdict
 from ganforge.losses.adversarial import Wasserstein
 from ganforge.losses.game import Game
 from ganforge.regularizers.gradient_penalties import R1, R2, Dragan, GradientPenalty
@@ -45,8 +45,8 @@ class LinearCritic(nn.Module):
         super().__init__()
         self.slopes = nn.Parameter(SLOPES)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        return (self.slopes[label] * image.flatten(1)).sum(1)
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        return Verdict((self.slopes[label] * image.flatten(1)).sum(1), image)
 
 
 def painter(**penalties: Penalty) -> GANModule:
@@ -158,7 +158,7 @@ def test_a_conditional_generator_learns_which_class_is_which(
     np.savez(tmp_path / "grays.npz", images=images.astype(np.uint8), labels=labels)
     run = build(
         composed(
-            "model=mlp", "model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "condition=class",
+            "model=mlp", "model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "condition=projection",
             "data=arrays", f"data.path={tmp_path}/grays.npz", "data.batch_size=30",
             "loss=r1", "loss.penalties.r1.interval=1", "metrics=none", "logger=none", "images=15_000",
         )

@@ -6,7 +6,7 @@ from lightning import Trainer
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ganforge.interfaces import Batch
+from ganforge.interfaces import Batch, Verdict
 from ganforge.losses.adversarial import NonSaturating
 from ganforge.losses.game import Game
 from ganforge.regularizers.gradient_penalties import R1
@@ -32,9 +32,9 @@ class Patches(nn.Module):
         self.weight = nn.Parameter(torch.tensor([0.5, 1.0, -1.0])[:, None, None])
         self.seen: list[Tensor] = []
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
         self.seen.append(image.detach())
-        return (self.weight * image).sum(1, keepdim=True)
+        return Verdict((self.weight * image).sum(1, keepdim=True), image)
 
 
 BATCH = Batch(torch.rand(4, 2, 3, 3) * 2 - 1, sources=torch.rand(4, 1, 3, 3) * 2 - 1)

@@ -92,7 +92,7 @@ def test_one_stage_gradients_are_those_of_two_passes(composed: Compose, loss: st
     assert penalties or loss not in ("wgan_gp", "r1")
     real, (z,) = batches[0].images, latents
     adversarial, fake = system.game.adversarial, before.generator(z.double())
-    logits = before.discriminator(real), before.discriminator(fake)
+    logits = before.discriminator(real).logits, before.discriminator(fake).logits
     expected = {
         "discriminator": adversarial.discriminator(*logits),
         "generator": adversarial.generator(lambda: logits[0].detach(), logits[1]),

@@ -145,6 +145,11 @@ def refuse_other_games(config: DictConfig) -> None:
         raise ValueError(
             "penalty=, constraint= and augment= are for a discriminator, and there is none: leave them out"
         )
+    if config.get("regularizers") and "regularizers" not in config.system:
+        raise ValueError(
+            f"regularizer= is for GANs from noise to image with turns of their own, and {system.__name__} is none: "
+            "leave it out"
+        )
     if config.get("augment") is not None and "augment" not in config.system:
         raise ValueError(
             f"augment= is for discriminators of images from noise, and {system.__name__} translates: leave it out"
@@ -166,7 +171,7 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
             raise ValueError(f"view={data.view.name} makes sources, and {data.name} has its own: leave it out")
         needs.append((f"view={data.view.name}", data.view.needs, "Leave view= out"))
     if "condition" in config and config.condition.labels:
-        needs.append(("condition=class", frozenset({"labels"}), "Leave condition= out"))
+        needs.append(("the condition", frozenset({"labels"}), "Leave condition= out"))
     if has_scores(config):
         extractor = get_object(config.metrics.extractor._target_)
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
@@ -206,10 +211,11 @@ def has_scores(config: DictConfig) -> bool:
 
 
 def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData) -> None:
-    """With condition=class every player must take labels."""
+    """With a condition every player must take labels."""
     for player in system.players if config.condition.labels else ():
-        if getattr(getattr(system, player), "num_classes", None) != data.num_classes:
-            raise ValueError(f"condition=class: the {player} of this model takes no labels. Leave condition= out")
+        layers = getattr(system, player).modules()
+        if not any(getattr(layer, "num_classes", None) == data.num_classes for layer in layers):
+            raise ValueError(f"the {player} of this model takes no labels. Leave condition= out")
 
 
 def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: System) -> None:

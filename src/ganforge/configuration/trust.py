@@ -14,6 +14,7 @@ TRUSTED = {
     "ganforge.data.": "ganforge.data.",
     "ganforge.sampling.": "ganforge.sampling.",
     "ganforge.scoring.evaluator.": "ganforge.scoring.evaluator.",
+    "ganforge.layers.heads.": "ganforge.layers.heads.",
     "ganforge.losses.": "ganforge.losses.",
     "ganforge.metrics.": "ganforge.metrics.",
     "ganforge.networks.": "ganforge.networks.",

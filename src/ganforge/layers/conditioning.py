@@ -1,4 +1,4 @@
-"""Where class labels enter: beside the generator's latent, and in the discriminator's inner product."""
+"""Where class labels enter: beside the generator's latent, or beside the discriminator's image."""
 
 import torch
 from torch import Tensor, nn
@@ -43,12 +43,20 @@ class LabelledLatent(nn.Module):
         return z if self.embedding is None else torch.cat([z, self.embedding(label)], 1)
 
 
-class Projection(nn.Module):
-    """features phi (B, ...) and labels y (B,) -> y^T V phi (B,): Miyato and Koyama 2018, equation 3, first term."""
+class LabelPlanes(nn.Module):
+    """images (B, C, H, W) and labels (B,) -> (B, C + `channels`, H, W): a plane for each class beside the image, of
+    ones for its own and zeros for the others (Mirza and Osindero 2014). Without classes it is the image alone.
+    """
 
-    def __init__(self, num_classes: int, features: int, spectral_norm: bool = False) -> None:
+    def __init__(self, num_classes: int | None) -> None:
         super().__init__()
-        self.embedding = ClassEmbedding(num_classes, features, features**-0.5, spectral_norm)
+        self.num_classes = num_classes
+        self.channels = num_classes or 0
 
-    def forward(self, features: Tensor, label: Tensor | None) -> Tensor:
-        return (self.embedding(label) * features.flatten(1)).sum(1)
+    def forward(self, image: Tensor, label: Tensor | None) -> Tensor:
+        if self.num_classes is None:
+            return image
+        assert label is not None, "a conditional network needs a label for each image"
+        one_hot = label[:, None] == torch.arange(self.num_classes, device=label.device)
+        planes = one_hot.to(image.dtype)[:, :, None, None].expand(-1, -1, *image.shape[2:])
+        return torch.cat([image, planes], 1)

@@ -38,11 +38,11 @@ class Game:
     def discriminator_terms(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
         return {"adversarial": self.adversarial.discriminator(full(real_logits), full(fake_logits))}
 
-    def penalty_terms(self, critic: Critic, real: Tensor, fake: Tensor, turn: int) -> Terms:
-        """Those that are due in discriminator turn number `turn`, in full precision, outside autocast."""
+    def penalty_terms(self, critic: Critic, real: Tensor, fake: Tensor, due: Callable[[int], bool]) -> Terms:
+        """Those with an interval that is `due`, in full precision, outside autocast."""
         terms: Terms = {}
         for name, penalty in self.penalties.items():
-            if turn % penalty.interval == 0:
+            if due(penalty.interval):
                 with torch.autocast(real.device.type, enabled=False):
                     terms[name] = penalty.interval * penalty(critic, full(real), full(fake))
         return terms

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from ganforge.interfaces import Verdict
 from ganforge.layers.attention import with_attention
-from ganforge.layers.conditioning import ClassEmbedding, Projection
+from ganforge.layers.conditioning import ClassEmbedding, LabelPlanes
+from ganforge.layers.heads import Head, HeadFactory
 from ganforge.layers.initialization import Initialization, brock_
 from ganforge.layers.normalization import ClassBatchNorm2d, ModulatedBatchNorm2d
 from ganforge.layers.residual import DownBlock, UpBlock, Upsampling
@@ -91,7 +93,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+    """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
 
     Features are summed over all pixels. Attention sits as in the generator, after the first block of its size.
     """
@@ -101,12 +103,14 @@ class Discriminator(nn.Module):
         image_size: int,
         channels: int,
         width: int = 64,
-        num_classes: int | None = None,
         attention: int | None = None,
         initialization: Initialization = "orthogonal",
+        label_planes: int | None = None,
+        head: HeadFactory | None = None,
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
+        self.planes = LabelPlanes(label_planes)
+        channels += self.planes.channels
         _, depth = base_and_depth(image_size)
         halvings, count = (depth, depth + 1) if depth in DOWN else (max(1, depth - 1), max(1, depth - 1) + 2)
         widths = stages(width, DOWN, depth, count)
@@ -117,13 +121,12 @@ class Discriminator(nn.Module):
         sizes = [image_size // 2 ** min(number, halvings) for number in range(1, count + 1)]
         self.blocks = nn.Sequential(*with_attention(blocks, sizes, widths, attention))
         self.last = SNLinear(widths[-1], 1)
-        self.projection = None if num_classes is None else Projection(num_classes, widths[-1], spectral_norm=True)
+        self.head = (head or Head)(widths[-1], spectral_norm=True)
         brock_(self, initialization)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        features = relu(self.blocks(image), inplace=True).sum((2, 3))
-        logits = self.last(features).flatten()
-        return logits if self.projection is None else logits + self.projection(features, label)
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        features = relu(self.blocks(self.planes(image, label)), inplace=True).sum((2, 3))
+        return self.head(self.last(features).flatten(), features, label)
 
 
 def stages(width: int, published: dict[int, tuple[int, ...]], depth: int, count: int) -> list[int]:

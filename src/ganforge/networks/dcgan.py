@@ -9,8 +9,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from ganforge.layers.conditioning import LabelledLatent, Projection
+from ganforge.interfaces import Verdict
+from ganforge.layers.conditioning import LabelledLatent, LabelPlanes
 from ganforge.layers.convolution import FromPixel, ToPixel
+from ganforge.layers.heads import Head, HeadFactory
 from ganforge.layers.initialization import radford_
 from ganforge.layers.normalization import Normalization, normalization2d
 
@@ -81,7 +83,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+    """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
 
     Its first stage is never normalised (section 3).
     """
@@ -93,24 +95,24 @@ class Discriminator(nn.Module):
         width: int = 64,
         kernel_size: Literal[4, 5] = 4,
         normalization: Normalization = "batch",
-        num_classes: int | None = None,
+        label_planes: int | None = None,
+        head: HeadFactory | None = None,
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
         base, depth = base_and_depth(image_size)
-        widths = [channels, *doubled(width, depth)]
+        self.planes = LabelPlanes(label_planes)
+        widths = [channels + self.planes.channels, *doubled(width, depth)]
         padding = (kernel_size - 1) // 2
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
             kind = normalization if layers else "none"
             convolution = nn.Conv2d(inputs, outputs, kernel_size, 2, padding, bias=kind != "batch")
             layers += stage(convolution, outputs, kind, slope=0.2)
-        self.layers = nn.Sequential(*layers, ToPixel(widths[-1], 1, base))
-        self.projection = None if num_classes is None else Projection(num_classes, widths[-1] * base**2)
+        self.layers = nn.Sequential(*layers)
+        self.last = ToPixel(widths[-1], 1, base)
+        self.head = (head or Head)(widths[-1] * base**2)
         radford_(self)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        if self.projection is None:
-            return self.layers(image).flatten()
-        features = self.layers[:-1](image)
-        return self.layers[-1](features).flatten() + self.projection(features, label)
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        features = self.layers(self.planes(image, label))
+        return self.head(self.last(features).flatten(), features, label)

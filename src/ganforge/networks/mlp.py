@@ -5,7 +5,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganforge.layers.conditioning import LabelledLatent, Projection
+from ganforge.interfaces import Verdict
+from ganforge.layers.conditioning import LabelledLatent, LabelPlanes
+from ganforge.layers.heads import Head, HeadFactory
 
 
 def perceptron(sizes: list[int]) -> list[nn.Module]:
@@ -39,17 +41,27 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label`."""
+    """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
 
-    def __init__(self, image_size: int, channels: int, hidden: list[int], num_classes: int | None = None) -> None:
+    There is one number for each class beside the pixels in the place of a plane.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        hidden: list[int],
+        label_planes: int | None = None,
+        head: HeadFactory | None = None,
+    ) -> None:
         super().__init__()
-        self.num_classes = num_classes
-        inputs = channels * image_size * image_size
-        self.layers = nn.Sequential(nn.Flatten(), *perceptron([inputs, *hidden]), nn.Linear(hidden[-1], 1))
-        self.projection = None if num_classes is None else Projection(num_classes, hidden[-1])
+        self.planes = LabelPlanes(label_planes)
+        inputs = channels * image_size * image_size + self.planes.channels
+        self.layers = nn.Sequential(*perceptron([inputs, *hidden]))
+        self.last = nn.Linear(hidden[-1], 1)
+        self.head = (head or Head)(hidden[-1])
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        if self.projection is None:
-            return self.layers(image).squeeze(1)
-        features = self.layers[:-1](image)
-        return self.layers[-1](features).squeeze(1) + self.projection(features, label)
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        pixels = image.flatten(1)[:, :, None, None]
+        features = self.layers(self.planes(pixels, label).flatten(1))
+        return self.head(self.last(features).squeeze(1), features, label)

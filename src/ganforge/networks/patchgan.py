@@ -8,6 +8,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from ganforge.interfaces import Verdict
 from ganforge.layers.initialization import radford_
 from ganforge.layers.normalization import Normalization
 from ganforge.networks.dcgan import stage
@@ -23,10 +24,11 @@ def smallest(receptive_field: ReceptiveField) -> int:
 
 
 class Discriminator(nn.Module):
-    """images (B, source_channels + channels, H, W), the source first -> logits (B, 1, h, w). Labels are ignored.
+    """images (B, source_channels + channels, H, W), the source first -> a verdict, logits (B, 1, h, w).
 
-    Patches are 2**n pixels apart, n = 0 to 4 in the order of the receptive fields; h is H for patches of one pixel and
-    floor(H / 2**n) - 2 for others. The first layer is never normalised. ValueError where `image_size` is too small.
+    Labels are ignored. Patches are 2**n pixels apart, n = 0 to 4 in the order of the receptive fields; h is H for
+    patches of one pixel and floor(H / 2**n) - 2 for others. The first layer is never normalised. ValueError where
+    `image_size` is too small.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class Discriminator(nn.Module):
             convolution = nn.Conv2d(inputs, outputs, kernel_size, stride, padding, bias=bias)
             layers += stage(convolution, outputs, normalization, slope=0.2)
         last = nn.Conv2d(widths[-1], 1, kernel_size, 1, padding, bias=bias or halvings > 0)
-        self.layers = nn.Sequential(*layers, last)
+        self.layers, self.last = nn.Sequential(*layers), last
         radford_(self)
 
-    def forward(self, images: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.layers(images)
+    def forward(self, images: Tensor, label: Tensor | None = None) -> Verdict:
+        features = self.layers(images)
+        return Verdict(self.last(features), features)

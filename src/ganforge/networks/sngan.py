@@ -10,7 +10,9 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from ganforge.layers.conditioning import Projection
+from ganforge.interfaces import Verdict
+from ganforge.layers.conditioning import LabelPlanes
+from ganforge.layers.heads import Head, HeadFactory, Projection
 from ganforge.layers.initialization import glorot_
 from ganforge.layers.normalization import ClassBatchNorm2d
 from ganforge.layers.residual import DownBlock, UpBlock, Upsampling
@@ -55,7 +57,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+    """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
 
     Features are summed over all pixels. Nothing but the spectral norm normalises, so images are independent of one
     another; without it this is the critic of WGAN-GP (Gulrajani et al. 2017, appendix F).
@@ -66,11 +68,13 @@ class Discriminator(nn.Module):
         image_size: int,
         channels: int,
         width: int = 128,
-        num_classes: int | None = None,
         spectral_norm: bool = True,
+        label_planes: int | None = None,
+        head: HeadFactory | None = None,
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
+        self.planes = LabelPlanes(label_planes)
+        channels += self.planes.channels
         _, depth = base_and_depth(image_size)
         (width,) = doubled(width, 1)
         halvings = max(1, depth - 1)
@@ -82,11 +86,10 @@ class Discriminator(nn.Module):
         )
         self.last = SNLinear(width, 1) if spectral_norm else nn.Linear(width, 1)
         glorot_(self.last)
-        self.projection = None if num_classes is None else Projection(num_classes, width, spectral_norm)
-        if self.projection is not None:
-            nn.init.xavier_uniform_(self.projection.embedding.weight)
+        self.head = (head or Head)(width, spectral_norm)
+        if isinstance(self.head, Projection):
+            nn.init.xavier_uniform_(self.head.embedding.weight)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        features = relu(self.blocks(image), inplace=True).sum((2, 3))
-        logits = self.last(features).flatten()
-        return logits if self.projection is None else logits + self.projection(features, label)
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        features = relu(self.blocks(self.planes(image, label)), inplace=True).sum((2, 3))
+        return self.head(self.last(features).flatten(), features, label)

@@ -11,7 +11,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from ganforge.layers.conditioning import Projection
+from ganforge.interfaces import Verdict
+from ganforge.layers.conditioning import LabelPlanes
+from ganforge.layers.heads import Head, HeadFactory
 from ganforge.layers.initialization import radford_
 from ganforge.layers.normalization import ClassBatchNorm2d
 from ganforge.layers.spectral import SNConv2d, SNLinear
@@ -50,30 +52,36 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """images (B, channels, image_size, image_size) -> logits (B,), with `num_classes` given the classes `label` (B,).
+    """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
 
     There is no normalisation but the spectral one, so images are independent of one another.
     """
 
-    def __init__(self, image_size: int, channels: int, width: int = 64, num_classes: int | None = None) -> None:
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        width: int = 64,
+        label_planes: int | None = None,
+        head: HeadFactory | None = None,
+    ) -> None:
         super().__init__()
-        self.num_classes = num_classes
+        self.planes = LabelPlanes(label_planes)
         base, depth = base_and_depth(image_size)
         widths = doubled(width, depth + 1)
-        layers: list[nn.Module] = [SNConv2d(channels, width, 3, padding=1)]
+        layers: list[nn.Module] = [SNConv2d(channels + self.planes.channels, width, 3, padding=1)]
         for inputs, outputs in pairwise(widths):
             layers += [rectifier(), SNConv2d(inputs, outputs, 4, 2, 1)]
             layers += [rectifier(), SNConv2d(outputs, outputs, 3, padding=1)]
         self.layers = nn.Sequential(*layers, rectifier(), nn.Flatten())
         features = widths[-1] * base**2
         self.last = SNLinear(features, 1)
-        self.projection = None if num_classes is None else Projection(num_classes, features, spectral_norm=True)
+        self.head = (head or Head)(features, spectral_norm=True)
         radford_(self)
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        features = self.layers(image)
-        logits = self.last(features).flatten()
-        return logits if self.projection is None else logits + self.projection(features, label)
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        features = self.layers(self.planes(image, label))
+        return self.head(self.last(features).flatten(), features, label)
 
 
 def rectifier() -> nn.Module:

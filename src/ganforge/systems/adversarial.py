@@ -1,7 +1,8 @@
 """Whose turn it is: the alternating optimisation that every adversarial game shares."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -74,19 +75,43 @@ class AdversarialModule(System):
             self.discriminator_turn(last, map(self.draw_constant, self.parts(last)))
             self.generator_turn(last, map(self.draw, self.parts(last)))
 
+    def lazy_terms(self, player: str, batch: Batch, drawn: Any) -> Terms:
+        """What a player minimises in a step of its own at every `lazy_interval`-th turn."""
+        raise AssertionError("a subclass names them, or plays without")
+
+    def lazy_interval(self, player: str) -> int:
+        """1 where there is no such step."""
+        return 1
+
+    def correction(self, player: str) -> float:
+        """k / (k + 1) where k turns have k + 1 steps (Karras et al. 2020, appendix B)."""
+        interval = self.lazy_interval(player)
+        return 1.0 if interval == 1 else interval / (interval + 1)
+
+    def player_turn(
+        self, player: str, terms: Callable[[Batch, Any], Terms], batch: Batch, drawn: Iterable[Any]
+    ) -> None:
+        """One step, or two."""
+        parts, interval = self.parts(batch), self.lazy_interval(player)
+        if interval > 1:
+            drawn = list(drawn)
+        self.turn(player, map(terms, parts, drawn))
+        if interval > 1 and self.turns_before(parts[0], player) % interval == 0:
+            self.turn(player, map(partial(self.lazy_terms, player), parts, drawn))
+
     def discriminator_turn(self, batch: Batch, drawn: Iterable[Any]) -> None:
-        self.turn("discriminator", map(self.discriminator_terms, self.parts(batch), drawn))
+        self.player_turn("discriminator", self.discriminator_terms, batch, drawn)
         self.constrain()
         self.advance(batch)
 
     def generator_turn(self, batch: Batch, drawn: Iterable[Any]) -> None:
         with frozen(self.discriminator):
-            self.turn("generator", map(self.generator_terms, self.parts(batch), drawn))
+            self.player_turn("generator", self.generator_terms, batch, drawn)
 
-    def turns_before(self, batch: Batch) -> int:
-        """Discriminator turns that were complete before this one, of which `batch` is a part."""
+    def turns_before(self, batch: Batch, player: str = "discriminator") -> int:
+        """The player's turns that are complete; `batch` is a part of one."""
         images = len(batch.images) * self.settings.accumulate_grad_batches * self.trainer.world_size
-        return self.progress.images_seen // images
+        return self.progress.images_seen // images // (self.game.n_critic if player == "generator" else 1)
 
     def uncompiled(self, critic: Critic) -> Critic:
         """The same for penalties, which differentiate it twice."""

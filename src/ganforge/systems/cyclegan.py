@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from ganforge.interfaces import Batch, Inputs, Terms
+from ganforge.interfaces import Batch, Critic, Inputs, Terms
 from ganforge.losses.game import full
 from ganforge.sampling.sampler import Sampler
 from ganforge.systems.adversarial import AdversarialModule
@@ -79,11 +79,14 @@ class CycleGAN(AdversarialModule):
         real = domains(batch)
         return {domain: self.generator[domain](real[OTHER[domain]]) for domain in real}
 
+    def critic(self, domain: str) -> Critic:
+        return lambda images: self.discriminator[domain](images).logits
+
     def generator_terms(self, batch: Batch, drawn: dict[str, Tensor]) -> Terms:
         real = domains(batch)
         terms: Terms = {}
         for domain, fake in drawn.items():
-            critic, start = self.discriminator[domain], OTHER[domain]
+            critic, start = self.critic(domain), OTHER[domain]
             adversarial = self.game.generator_terms(lambda: critic(real[domain]), critic(fake))  # noqa: B023
             terms |= {f"{name}_{domain}": term for name, term in adversarial.items()}
             terms[f"cycle_{start}"] = self.cycle * difference(self.generator[start](fake), real[start])
@@ -96,10 +99,12 @@ class CycleGAN(AdversarialModule):
         turn = self.turns_before(batch)
         terms: Terms = {}
         for domain, real in domains(batch).items():
-            critic, fake = self.discriminator[domain], self.pools[domain](drawn[domain].detach())
+            critic, fake = self.critic(domain), self.pools[domain](drawn[domain].detach())
             on_real, on_fake = critic(real), critic(fake)
             of_domain = self.game.discriminator_terms(on_real, on_fake)
-            of_domain |= self.game.penalty_terms(self.uncompiled(critic), real, fake, turn)
+            of_domain |= self.game.penalty_terms(
+                self.uncompiled(critic), real, fake, lambda interval: turn % interval == 0
+            )
             terms |= {f"{name}_{domain}": term for name, term in of_domain.items()}
             if self.measuring:
                 self.remember({f"logits/real_{domain}": on_real.mean(), f"logits/fake_{domain}": on_fake.mean()})

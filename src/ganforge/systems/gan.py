@@ -1,10 +1,15 @@
 """Noise to image: the game of Goodfellow et al. 2014."""
 
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from functools import cache, partial
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
-from ganforge.interfaces import Augmentation, Batch, Critic, Drawn, Inputs, Terms
+from ganforge.interfaces import Augmentation, Batch, Critic, Drawn, Inputs, Terms, Turn, Verdict
+from ganforge.regularizers.regularizer import Regularizer, Regularizers
 from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
 from ganforge.systems.adversarial import AdversarialModule
@@ -13,14 +18,27 @@ from ganforge.systems.adversarial import AdversarialModule
 class GANModule(AdversarialModule):
     """A generator from latents to images against a discriminator of images, for any loss, penalty and constraint.
 
-    Networks with `num_classes` play class by class: a batch's labels go with its real images and with its fakes alike.
-    Others ignore them. What the discriminator sees passes through `augment`.
+    A batch's labels go with its real images and with its fakes alike; networks that take none ignore them. What the
+    discriminator sees passes through `augment`. `regularizers` are named by the user, as penalties are. `lazy` says
+    whether terms with an interval are minimised in "joint" steps with the others, or in a step of their "own" after
+    that (Karras et al. 2020, appendix B), for which rates and betas are then corrected.
     """
 
-    def __init__(self, latent: Latent, augment: Augmentation | None = None, **adversarial: Any) -> None:
+    def __init__(
+        self,
+        latent: Latent,
+        augment: Augmentation | None = None,
+        regularizers: Mapping[str, Regularizer] | None = None,
+        lazy: Literal["joint", "own"] = "joint",
+        **adversarial: Any,
+    ) -> None:
         super().__init__(**adversarial)
         self.latent = latent
         self.augment = augment
+        self.regularizers = Regularizers(regularizers)
+        self.lazy = lazy
+        for name in self.game.penalties.keys() & self.regularizers.keys():
+            raise ValueError(f"a penalty and a regularizer are both called {name}: rename one")
 
     def inputs(self, batch: Batch) -> Inputs:
         """What the fakes of a turn start from."""
@@ -31,19 +49,58 @@ class GANModule(AdversarialModule):
         inputs = self.inputs(batch)
         return Drawn(self.generator(*inputs), inputs)
 
-    def judge(self, images: Tensor, batch: Batch) -> Tensor:
-        """The logits of images; image number i is taken for one of the batch's class i."""
+    def judge(self, images: Tensor, batch: Batch) -> Verdict:
+        """The discriminator's verdict on images; image number i is taken for one of the batch's class i."""
         seen = images if self.augment is None else self.augment(images)
         return self.discriminator(seen, batch.labels)
 
     def discriminator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
-        real, fake = self.judge(batch.images, batch), self.judge(drawn.images.detach(), batch)
+        turn = self.turn_about(batch, drawn._replace(images=drawn.images.detach()))
+        real, fake = turn.real().logits, turn.fake().logits
         self.observe_logits(real, fake)
-        return self.game.discriminator_terms(real, fake) | self.penalty_terms(batch, drawn)
+        terms = self.game.discriminator_terms(real, fake) | self.penalty_terms(batch, drawn)
+        return terms | self.regularizer_terms("discriminator", turn)
 
-    def penalty_terms(self, batch: Batch, drawn: Drawn) -> Terms:
-        turn = self.turns_before(batch)
-        return self.game.penalty_terms(self.critic(batch), batch.images, drawn.images.detach(), turn)
+    def generator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
+        turn = self.turn_about(batch, drawn, torch.no_grad)
+        terms = self.game.generator_terms(lambda: turn.real().logits, turn.fake().logits)
+        return terms | self.regularizer_terms("generator", turn)
+
+    def turn_about(self, batch: Batch, drawn: Drawn, on_real: Callable[[], Any] = nullcontext) -> Turn:
+        """`on_real` is the context in which real images are judged."""
+
+        @cache
+        def real() -> Verdict:
+            with on_real():
+                return self.judge(batch.images, batch)
+
+        judge = partial(self.judge, batch=batch)
+        return Turn(batch, drawn, real, cache(partial(judge, drawn.images)), judge, self.generator, self.discriminator)
+
+    def penalty_terms(self, batch: Batch, drawn: Drawn, alone: bool = False) -> Terms:
+        due = self.due(self.turns_before(batch), alone)
+        return self.game.penalty_terms(self.critic(batch), batch.images, drawn.images.detach(), due)
+
+    def regularizer_terms(self, player: str, turn: Turn, alone: bool = False) -> Terms:
+        return self.regularizers.terms(player, turn, self.due(self.turns_before(turn.batch, player), alone))
+
+    def due(self, turn: int, alone: bool) -> Callable[[int], bool]:
+        """Whether terms with an interval belong to the step of turn number `turn`, or to one that they have alone."""
+        return lambda interval: turn % interval == 0 and alone == (self.lazy == "own" and interval > 1)
+
+    def lazy_terms(self, player: str, batch: Batch, drawn: Drawn) -> Terms:
+        turn = self.turn_about(batch, drawn._replace(images=drawn.images.detach()))
+        terms = self.regularizer_terms(player, turn, alone=True)
+        return self.penalty_terms(batch, drawn, alone=True) | terms if player == "discriminator" else terms
+
+    def lazy_interval(self, player: str) -> int:
+        penalties = self.game.penalties.values() if player == "discriminator" else ()
+        lazy = ({penalty.interval for penalty in penalties} | self.regularizers.intervals(player)) - {1}
+        if self.lazy == "joint" or not lazy:
+            return 1
+        if len(lazy) > 1:
+            raise ValueError(f"system.lazy=own: all lazy terms of the {player} need one interval, not {sorted(lazy)}")
+        return lazy.pop()
 
     def observe_logits(self, real_logits: Tensor, fake_logits: Tensor) -> None:
         """What the logits of a discriminator turn are good for besides its terms."""
@@ -52,12 +109,18 @@ class GANModule(AdversarialModule):
             self.remember({"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()})
             self.remember({f"augment/{name}": value for name, value in moved.items()})
 
-    def generator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
-        return self.game.generator_terms(lambda: self.judge(batch.images, batch), self.judge(drawn.images, batch))
-
     def critic(self, batch: Batch) -> Critic:
         """The discriminator as a function of images only, for penalties."""
-        return self.uncompiled(lambda images: self.judge(images, batch))
+        return self.uncompiled(lambda images: self.judge(images, batch).logits)
 
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
         return Sampler(self.averaged if weights == "ema" else self.generator, self.latent)
+
+    def scheduled_keys(self, owner: str) -> set[str]:
+        return {"weight"} if owner in self.regularizers else super().scheduled_keys(owner)
+
+    def follow(self, owner: str, key: str, value: float) -> None:
+        if owner in self.regularizers:
+            self.regularizers.member(owner).weight = value
+        else:
+            super().follow(owner, key, value)

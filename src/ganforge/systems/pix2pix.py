@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from ganforge.interfaces import Batch, Drawn, Inputs, Terms
+from ganforge.interfaces import Batch, Drawn, Inputs, Terms, Verdict
 from ganforge.losses.game import full
 from ganforge.systems.gan import GANModule
 from ganforge.systems.pictures import in_rows
@@ -32,7 +32,7 @@ class Pix2Pix(GANModule):
         assert batch.sources is not None
         return Inputs(batch.sources, batch.labels)
 
-    def judge(self, images: Tensor, batch: Batch) -> Tensor:
+    def judge(self, images: Tensor, batch: Batch) -> Verdict:
         assert batch.sources is not None
         return super().judge(torch.cat([batch.sources.to(images.dtype), images], 1), batch)
 

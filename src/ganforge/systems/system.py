@@ -106,11 +106,17 @@ class System(LightningModule):
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One for each player, in the order of `players`."""
         optimizers = [self.optimizer_factories[player](getattr(self, player).parameters()) for player in self.players]
-        for optimizer in optimizers:
+        for player, optimizer in zip(self.players, optimizers, strict=True):
             unscale_before_step(optimizer)
+            for group in optimizer.param_groups if self.correction(player) != 1 else ():
+                correct(group, self.correction(player))
         self.learning_rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
         self.refuse_unknown_schedules(dict(zip(self.players, optimizers, strict=True)))
         return optimizers
+
+    def correction(self, player: str) -> float:
+        """Turns for each of the player's steps: its rate is multiplied by it, and its betas are raised to it."""
+        return 1.0
 
     def refuse_unknown_schedules(self, optimizers: dict[str, torch.optim.Optimizer]) -> None:
         for owner, key in self.schedules:
@@ -128,12 +134,14 @@ class System(LightningModule):
         if owner == "average":
             self.average_half_life = value
             return
+        correction = self.correction(owner)
         for group in self.optimizer_of(owner).param_groups:
             if key == "lr":
-                group["lr"] = value * 0.5**self.rollbacks
+                group["lr"] = value * correction * 0.5**self.rollbacks
             else:
                 first, second = group["betas"]
-                group["betas"] = (value, second) if key == "beta1" else (first, value)
+                beta = value**correction
+                group["betas"] = (beta, second) if key == "beta1" else (first, beta)
 
     def on_fit_start(self) -> None:
         torch.set_float32_matmul_precision(self.settings.matmul_precision)
@@ -233,6 +241,12 @@ class System(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.progress = Progress(**checkpoint["progress"])
+
+
+def correct(group: dict[str, Any], correction: float) -> None:
+    group["lr"] *= correction
+    if "betas" in group:
+        group["betas"] = tuple(beta**correction for beta in group["betas"])
 
 
 def scheduled_keys(optimizer: torch.optim.Optimizer) -> set[str]:
