@@ -75,11 +75,14 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
 @pytest.mark.parametrize("loss", ["non_saturating", "lsgan", "wgan_gp", "relativistic"])
-@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan"])
+@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "sagan", "biggan"])
 def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model: str, loss: str) -> None:
-    """With dropout, with pools that are full after the first rounds, and with power iteration."""
-    full = ["system.pool_size=10"] if model == "cyclegan" else []
-    run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *full)))
+    """With dropout, with pools that are full after the first rounds, with power iteration, and all that BigGAN has."""
+    words = {
+        "cyclegan": ["system.pool_size=10"],
+        "biggan": ["condition=projection", "regularizer=orthogonal", "system.judging=together"],
+    }
+    run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *words.get(model, []))))
     run.system.training_step(next(iter(rounds(run))), 0)
     assert run.system.progress.images_seen == 64 * run.system.game.n_critic
     assert all(value.device == META for value in run.system.progress.latest.values())
