@@ -29,6 +29,7 @@ TINY = {
         "model=biggan", "model.latent.dim=16", "model.generator.width=1", "model.generator.shared=4",
         "model.generator.attention=16", "model.discriminator.width=1", "model.discriminator.attention=16",
     ],
+    "r3gan": ["model=r3gan", "model.generator.width=2", "model.generator.blocks=1", "model.generator.group_width=2"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],
     "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
     "pix2pix": ["model=pix2pix", "view=edges", "model.generator.width=2", "model.discriminator.receptive_field=16"],

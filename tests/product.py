@@ -19,7 +19,7 @@ from ganforge.configuration.build import build
 from .conftest import ADVERSARIAL, LOSSES, ROOT, TINY, composed_below
 
 Cell = dict[str, Any]
-NOISE_TO_IMAGE = ("dcgan", "mlp", "sngan", "sngan_cnn", "sagan", "biggan")
+NOISE_TO_IMAGE = ("dcgan", "mlp", "sngan", "sngan_cnn", "sagan", "biggan", "r3gan")
 FACTORS: dict[str, Sequence[Any]] = {
     "model": list(TINY),
     "loss": LOSSES,

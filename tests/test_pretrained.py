@@ -13,7 +13,7 @@ from torch import nn
 
 from ganforge.artifacts.tensors import save_generator
 from ganforge.losses.elbo import posterior
-from ganforge.networks import biggan, dcgan, mlp, resnet, sagan, sngan, sngan_cnn, unet, vae
+from ganforge.networks import biggan, dcgan, mlp, r3gan, resnet, sagan, sngan, sngan_cnn, unet, vae
 from ganforge.pretrained import (
     ARGUMENTS_LIMIT,
     PIXELS_TOGETHER,
@@ -32,6 +32,7 @@ NETWORKS = {
     "sngan_cnn": (sngan_cnn.Generator, {"latent_dim": 6, "image_size": 16, "channels": 3, "width": 2}),
     "sagan": (sagan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 2}),
     "biggan": (biggan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 1, "attention": 16}),
+    "r3gan": (r3gan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 3, "width": 2, "group_width": 2}),
     "points": (mlp.Generator, {"latent_dim": 6, "image_size": 1, "channels": 2, "hidden": [10]}),
 }
 TRANSLATORS = {

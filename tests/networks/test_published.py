@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganforge.networks import biggan, patchgan, resnet, sagan, sngan, sngan_cnn, unet
+from ganforge.networks import biggan, patchgan, r3gan, resnet, sagan, sngan, sngan_cnn, unet
 
 from ..verdicts import output, projection
 
@@ -49,6 +49,22 @@ def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> 
         (lambda: biggan.Discriminator(32, 3, 48, 16, head=projection(10)), 2_415_170),
         (lambda: sngan_cnn.Generator(128, 32, 3), 3_813_379),
         (lambda: sngan_cnn.Discriminator(32, 3), 5_860_865),
+        (lambda: r3gan.Generator(64, 32, 3), 20_732_160),
+        (lambda: r3gan.Discriminator(32, 3), 20_683_776),
+        (lambda: r3gan.Generator(64, 32, 3, num_classes=10), 20_781_952),
+        (lambda: r3gan.Discriminator(32, 3, head=projection(10)), 21_280_512),
+        (lambda: r3gan.Generator(64, 64, 3), 22_429_824),
+        (lambda: r3gan.Discriminator(64, 3), 22_381_440),
+        (lambda: r3gan.Generator(64, 32, 3, 1536, group_width=32, num_classes=1000), 82_914_304),
+        (lambda: r3gan.Discriminator(32, 3, 1536, group_width=32, head=projection(1000)), 86_548_992),
+        (lambda: r3gan.Generator(64, 32, 3, 64, num_classes=10), 290_624),
+        (lambda: r3gan.Discriminator(32, 3, 64, head=projection(10)), 286_528),
+        (lambda: r3gan.Generator(64, 32, 3, 128, num_classes=10), 842_752),
+        (lambda: r3gan.Discriminator(32, 3, 128, head=projection(10)), 843_392),
+        (lambda: r3gan.Generator(64, 32, 3, 128, blocks=1, num_classes=10), 431_104),
+        (lambda: r3gan.Discriminator(32, 3, 128, blocks=1, head=projection(10)), 431_744),
+        (lambda: r3gan.Generator(64, 32, 3, 256, blocks=1, num_classes=10), 1_385_856),
+        (lambda: r3gan.Discriminator(32, 3, 256, blocks=1, head=projection(10)), 1_420_544),
     ],
 )
 def test_parameters_are_as_many_as_published(build: Callable[[], nn.Module], parameters: int) -> None:

@@ -75,7 +75,7 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
 @pytest.mark.parametrize("loss", ["non_saturating", "lsgan", "wgan_gp", "relativistic"])
-@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "sagan", "biggan"])
+@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "sagan", "biggan", "r3gan"])
 def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model: str, loss: str) -> None:
     """With dropout, with pools that are full after the first rounds, with power iteration, and all that BigGAN has."""
     words = {
@@ -85,6 +85,18 @@ def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model
     run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *words.get(model, []))))
     run.system.training_step(next(iter(rounds(run))), 0)
     assert run.system.progress.images_seen == 64 * run.system.game.n_critic
+    assert all(value.device == META for value in run.system.progress.latest.values())
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize(
+    "name", ["lecam", "consistency", "balanced_consistency", "latent_consistency", "feature_matching", "top_k"]
+)
+def test_regularizers_never_wait_either(composed: Compose, name: str) -> None:
+    run = without_content(build(composed(*TINY["dcgan"], *QUICK, "loss=r1", f"regularizer={name}")))
+    run.system.schedules.clear()
+    run.system.game.share = 0.5
+    run.system.training_step(next(iter(rounds(run))), 0)
     assert all(value.device == META for value in run.system.progress.latest.values())
 
 

@@ -177,6 +177,8 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
     if "loss" in config and config.loss.get("likelihood") == "bernoulli":
         needs.append(("loss.likelihood=bernoulli", frozenset({"images"}), "Use loss.likelihood=gaussian"))
+    for name, node in (config.get("regularizers") or {}).items():
+        needs.append((f"the regularizer {name}", get_object(node._target_).needs, "Leave regularizer= out"))
     if config.get("augment") is not None:
         augment = get_object(config.augment._target_)
         needs.append((f"the augmentation {augment.__name__}", augment.needs, "Leave augment= out"))

@@ -1,5 +1,6 @@
 """Initial weights that papers prescribe."""
 
+import math
 from typing import Literal
 
 from torch import nn
@@ -38,3 +39,11 @@ def brock_(module: nn.Module, kind: Initialization) -> None:
                 nn.init.normal_(layer.weight, 0.0, 0.02)
         if isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def he_(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
+    """N(0, gain^2 / inputs) for weights, biases zero (He et al. 2015, equation 10, where the gain is sqrt(2))."""
+    inputs = layer.weight[0].numel()
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(inputs))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

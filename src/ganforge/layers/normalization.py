@@ -21,6 +21,12 @@ class InstanceNorm(nn.InstanceNorm2d):
         return super().forward(input)
 
 
+def pixel_norm(features: Tensor) -> Tensor:
+    """(B, C, ...) with a mean square of 1 over the channels of every pixel (Karras et al. 2018, section 4.2)."""
+    squares = features.to(torch.promote_types(features.dtype, torch.float32)).square().mean(1, keepdim=True)
+    return features * (squares + 1e-8).rsqrt().to(features.dtype)
+
+
 def normalization2d(kind: Normalization, channels: int) -> nn.Module:
     """A normalisation of (B, C, H, W) feature maps with a learned scale and shift.
 

@@ -11,6 +11,9 @@ from ganforge.interfaces import Terms, Turn
 class Regularizer(nn.Module):
     """Adds nothing; a subclass has the term of one player, or of both, weighted and in float32 at least."""
 
+    needs: frozenset[str] = frozenset()
+    """As of a `FeatureExtractor`."""
+
     def __init__(self, weight: float, interval: int = 1) -> None:
         super().__init__()
         if weight < 0:

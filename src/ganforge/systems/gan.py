@@ -88,7 +88,9 @@ class GANModule(AdversarialModule):
                 return self.judge(batch.images, batch)
 
         judge = partial(self.judge, batch=batch)
-        return Turn(batch, drawn, real, cache(partial(judge, drawn.images)), judge, self.generator, self.discriminator)
+        fake = cache(partial(judge, drawn.images))
+        images_seen = self.progress.images_seen
+        return Turn(batch, drawn, real, fake, judge, self.generator, self.discriminator, images_seen)
 
     def as_one_batch(self, turn: Turn) -> Turn:
         """The same turn, with both verdicts from one pass."""
@@ -141,10 +143,14 @@ class GANModule(AdversarialModule):
         return Sampler(self.averaged if weights == "ema" else self.generator, self.latent)
 
     def scheduled_keys(self, owner: str) -> set[str]:
+        if owner == "augment" and self.augment is not None:
+            return set(self.augment.scheduled)
         return {"weight"} if owner in self.regularizers else super().scheduled_keys(owner)
 
     def follow(self, owner: str, key: str, value: float) -> None:
-        if owner in self.regularizers:
+        if owner == "augment":
+            setattr(self.augment, key, value)
+        elif owner in self.regularizers:
             self.regularizers.member(owner).weight = value
         else:
             super().follow(owner, key, value)
