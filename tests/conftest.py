@@ -30,6 +30,7 @@ TINY = {
         "model.generator.attention=16", "model.discriminator.width=1", "model.discriminator.attention=16",
     ],
     "r3gan": ["model=r3gan", "model.generator.width=2", "model.generator.blocks=1", "model.generator.group_width=2"],
+    "progan": ["model=progan", "model.generator.fmap_max=4", "model.latent.dim=8"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],
     "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
     "pix2pix": ["model=pix2pix", "view=edges", "model.generator.width=2", "model.discriminator.receptive_field=16"],

@@ -25,9 +25,8 @@ def test_every_two_choices_train_together(
     composed: Callable[..., DictConfig], tmp_path: Path, cell: dict[str, Any]
 ) -> None:
     moved = two_rounds(cell, tmp_path / "images.npz", composed)
-    if cell["condition"] == "class":
-        learned = {name.partition(".")[0] for name in moved if name.endswith("embedding.weight")}
-        assert {"generator", "discriminator"} <= learned
+    if cell["condition"] == "projection":
+        assert any(name.startswith("discriminator.head.") for name in moved)
 
 
 def test_every_two_choices_meet() -> None:

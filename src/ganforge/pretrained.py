@@ -407,8 +407,11 @@ def _image_shape(network: nn.Module, latent_dim: int) -> tuple[int, ...] | None:
     """(C, H, W) of what a generator draws; None for another kind of network."""
     device = next(network.parameters()).device
     label = None if getattr(network, "num_classes", None) is None else torch.zeros(1, dtype=torch.long, device=device)
-    shape = tuple(network(torch.zeros(1, latent_dim, device=device), label).shape[1:])
-    return shape if len(shape) == 3 else None
+    return _shape(network(torch.zeros(1, latent_dim, device=device), label))
+
+
+def _shape(images: Any) -> tuple[int, ...] | None:
+    return tuple(images.shape[1:]) if isinstance(images, Tensor) and images.ndim == 4 else None
 
 
 @torch.no_grad()
@@ -419,8 +422,8 @@ def _translated_shape(network: nn.Module, size: int) -> tuple[int, ...] | None:
         return None
     if size % multiple:
         raise ValueError(f"image_size={size} is no multiple of {multiple}, which the network needs")
-    shape = tuple(network(torch.zeros(1, channels, size, size, device="meta")).shape[1:])
-    return shape if len(shape) == 3 and shape[1:] == (size, size) else None
+    shape = _shape(network(torch.zeros(1, channels, size, size, device="meta")))
+    return shape if shape is not None and shape[1:] == (size, size) else None
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganforge.networks import biggan, patchgan, r3gan, resnet, sagan, sngan, sngan_cnn, unet
+from ganforge.networks import biggan, patchgan, progan, r3gan, resnet, sagan, sngan, sngan_cnn, unet
 
 from ..verdicts import output, projection
 
@@ -65,6 +65,13 @@ def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> 
         (lambda: r3gan.Discriminator(32, 3, 128, blocks=1, head=projection(10)), 431_744),
         (lambda: r3gan.Generator(64, 32, 3, 256, blocks=1, num_classes=10), 1_385_856),
         (lambda: r3gan.Discriminator(32, 3, 256, blocks=1, head=projection(10)), 1_420_544),
+        (lambda: progan.Generator(512, 32, 3), 20_719_628),
+        (lambda: progan.Generator(512, 32, 3, num_classes=10), 20_801_548),
+        (lambda: progan.Discriminator(32, 3), 20_726_785),
+        (lambda: progan.Generator(128, 32, 3, fmap_base=1024, fmap_max=128), 1_112_268),
+        (lambda: progan.Discriminator(32, 3, fmap_base=1024, fmap_max=128), 1_114_049),
+        (lambda: progan.Generator(512, 1024, 3), 23_079_115),
+        (lambda: progan.Discriminator(1024, 3), 23_087_249),
     ],
 )
 def test_parameters_are_as_many_as_published(build: Callable[[], nn.Module], parameters: int) -> None:
@@ -302,3 +309,50 @@ def test_outputs_are_those_of_a_reference(
         outputs = output(player.train(mode), sines(inputs), label).flatten()
         places = torch.linspace(0, len(outputs) - 1, 5).long()
         assert outputs[places].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("level", "images", "logits"),
+    [
+        (0.0, [1.6755385, 0.6867374, 0.1857759, -1.5944229, 0.275804], [-0.221412, -0.1599476, -0.3119286, 0.074743]),
+        (0.4, [1.1485291, 0.1928812, 0.5273339, -0.8027864, 0.3736004], None),
+        (
+            1.0,
+            [0.3580149, -0.5479032, 1.0396709, 0.3846685, 0.520295],
+            [-0.1333687, -0.0984615, -0.2056646, -0.1144882],
+        ),
+        (
+            1.3,
+            [0.5070383, -0.015532, 0.8483756, 0.8528674, 0.3245575],
+            [-0.1083504, -0.0434231, -0.1530682, -0.1117599],
+        ),
+        (
+            1.75,
+            [0.7305734, 0.7830247, 0.5614327, 1.5551658, 0.0309512],
+            [-0.0129179, 0.0178903, -0.0313273, -0.0618603],
+        ),
+        (2.0, [0.8547595, 1.2266674, 0.4020199, 1.9453315, -0.1321634], [0.0416526, 0.0670539, 0.0015455, -0.0270563]),
+    ],
+)
+def test_growing_networks_compute_what_pytorch_gan_zoo_does(
+    level: float, images: list[float], logits: list[float] | None
+) -> None:
+    """Numbers of its networks with as many scales, images repeated to the full size; its `alpha` is the missing share.
+
+    It scales biases with the weights, and has a gain of sqrt(2) in every layer: its weights were those numbers over its
+    factor. Its deviations of a group were divided by 4 in the place of 3. It has no fade of the first level in D.
+    """
+    generator = progan.Generator(5, 16, 3, fmap_base=32, fmap_max=8).double()
+    discriminator = progan.Discriminator(16, 3, fmap_base=32, fmap_max=8, fused=False).double()
+    for network in (generator, discriminator):
+        network.grow(level)
+        first = 1
+        for name, weight in network.named_parameters():
+            numbers = sines(weight.shape, first)
+            first += weight.numel()
+            weight.data.copy_(numbers / 10 if name.endswith("bias") else math.sqrt(2) * numbers)
+    made = generator(sines((4, 5))).flatten()[::577][:5]
+    assert torch.allclose(made, torch.tensor(images, dtype=torch.float64), atol=1e-6)
+    if logits is not None:
+        judged = discriminator(sines((4, 3, 16, 16))).logits
+        assert torch.allclose(judged, torch.tensor(logits, dtype=torch.float64), atol=1e-6)

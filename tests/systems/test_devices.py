@@ -101,6 +101,17 @@ def test_regularizers_never_wait_either(composed: Compose, name: str) -> None:
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
+def test_networks_that_grow_never_wait_either(composed: Compose) -> None:
+    """Eight rounds: the base, the first level's fade, the level alone, and the beginning of the second one's."""
+    growth = ["system.growth.stable=16", "system.growth.fade=16", "loss.n_critic=1"]
+    run = without_content(build(composed(*TINY["progan"], *QUICK, *growth)))
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert run.system.progress.images_seen == 64
+    assert run.system.generator.grown == run.system.averaged.grown == 1.5
+    assert all(value.device == META for value in run.system.progress.latest.values())
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
 @pytest.mark.parametrize("words", [["ada", "augment.groups=[blit,geom,color,filter,noise,cutout]"], ["diffaugment"]])
 @pytest.mark.parametrize("system", ["gan", "one_stage"])
 def test_what_augments_never_waits_either(composed: Compose, words: list[str], system: str) -> None:

@@ -95,6 +95,11 @@ def refuse_mixed_gradients(system: System) -> None:
             f"{needing[0]} needs each image's own gradient, which batch norm in the discriminator mixes up. "
             "Use normalization.discriminator=layer (or instance, or none)"
         )
+    if system.per_sample and any(getattr(layer, "mixes_images", False) for layer in system.discriminator.modules()):
+        raise ValueError(
+            "this system needs each image's own gradient, and a layer of the discriminator compares the images of a "
+            "batch. Use system=gan"
+        )
 
 
 def refuse_meaningless_signs(system: System) -> None:

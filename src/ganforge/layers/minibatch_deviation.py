@@ -1,6 +1,8 @@
 """How much images differ from one another, as a feature of each (Karras et al. 2018, "Progressive Growing of GANs for
 Improved Quality, Stability, and Variation", section 3)."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,9 @@ class MinibatchDeviation(nn.Module):
     most `group_size` images into which the batch can be divided.
     """
 
+    mixes_images: ClassVar = True
+    """Read where each image needs a gradient of its own."""
+
     def __init__(self, group_size: int = 4, maps: int = 1) -> None:
         super().__init__()
         if min(group_size, maps) < 1:
@@ -24,8 +29,8 @@ class MinibatchDeviation(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         batch, _, height, width = features.shape
         members = next(size for size in range(min(self.group_size, batch), 0, -1) if batch % size == 0)
-        exact = features.to(torch.promote_types(features.dtype, torch.float32))
-        deviations = exact.unflatten(0, (members, -1)).var(0, correction=0).add(EPSILON).sqrt()
+        groups = features.to(torch.promote_types(features.dtype, torch.float32)).unflatten(0, (members, -1))
+        deviations = (groups - groups.mean(0)).square().mean(0).add(EPSILON).sqrt()
         means = deviations.unflatten(1, (self.maps, -1)).mean((2, 3, 4))
         planes = means.to(features.dtype).repeat(members, 1)[:, :, None, None].expand(-1, -1, height, width)
         return torch.cat([features, planes], 1)

@@ -11,6 +11,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate, relu
 
+from ganforge.layers.equalized import EqualizedConv2d
 from ganforge.layers.initialization import glorot_
 from ganforge.layers.spectral import SNConv2d, kernel
 
@@ -19,13 +20,22 @@ Upsampling = Literal["nearest", "bilinear"]
 
 def doubled_before(convolution: nn.Conv2d, images: Tensor) -> Tensor:
     """A 3x3 convolution that keeps the size, of images (B, C, H, W) repeated to (B, C, 2H, 2W)."""
-    overlapping = 4 * avg_pool2d(kernel(convolution).flip(2, 3).transpose(0, 1), 2, 1, 1)
-    return conv_transpose2d(images, overlapping, convolution.bias, 2, 1)
+    weight, bias = used(convolution)
+    overlapping = 4 * avg_pool2d(weight.flip(2, 3).transpose(0, 1), 2, 1, 1)
+    return conv_transpose2d(images, overlapping, bias, 2, 1)
 
 
 def halved_after(convolution: nn.Conv2d, images: Tensor) -> Tensor:
     """Means over 2x2 pixels of a 3x3 convolution that keeps the size: (B, C, H, W) -> (B, C', H/2, W/2)."""
-    return conv2d(images, avg_pool2d(kernel(convolution), 2, 1, 1), convolution.bias, 2, 1)
+    weight, bias = used(convolution)
+    return conv2d(images, avg_pool2d(weight, 2, 1, 1), bias, 2, 1)
+
+
+def used(convolution: nn.Conv2d) -> tuple[Tensor, Tensor | None]:
+    """The weights and the bias that one pass of it computes with."""
+    if isinstance(convolution, EqualizedConv2d):
+        return convolution.kernel(), convolution.shift()
+    return kernel(convolution), convolution.bias
 
 
 def same(inputs: int, outputs: int, spectral_norm: bool = False) -> nn.Conv2d:

@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganforge.compat.torch import BatchNorm
 from ganforge.interfaces import Augmentation, Batch, Critic, Drawn, Inputs, Terms, Turn, Verdict
@@ -43,10 +43,10 @@ class GANModule(AdversarialModule):
         self.regularizers = Regularizers(regularizers)
         self.lazy = lazy
         self.judging = judging
-        if judging == "together" and any(isinstance(layer, BatchNorm) for layer in self.discriminator.modules()):
+        if judging == "together" and any(map(mixes_images, self.discriminator.modules())):
             raise ValueError(
-                "system.judging=together: the discriminator's batch norm would mix real images with fakes. Use apart, "
-                "or normalization.discriminator=layer"
+                "system.judging=together: the discriminator's batch norm would mix real images with fakes, as would its "
+                "batch's deviation. Use apart, or a discriminator with neither"
             )
         for name in self.game.penalties.keys() & self.regularizers.keys():
             raise ValueError(f"a penalty and a regularizer are both called {name}: rename one")
@@ -154,6 +154,10 @@ class GANModule(AdversarialModule):
             self.regularizers.member(owner).weight = value
         else:
             super().follow(owner, key, value)
+
+
+def mixes_images(layer: nn.Module) -> bool:
+    return isinstance(layer, BatchNorm) or getattr(layer, "mixes_images", False)
 
 
 def halves(verdict: Tensor | None) -> tuple[Any, ...]:

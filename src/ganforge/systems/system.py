@@ -98,6 +98,14 @@ class System(LightningModule):
         """
         return {}
 
+    def batch_multiple(self, images_seen: int) -> int:
+        """How many times `data.batch_size` images a batch has that is shown at this moment."""
+        return 1
+
+    @property
+    def largest_batch_multiple(self) -> int:
+        return 1
+
     @property
     def batches_per_round(self) -> int:
         """Batches of `data.batch_size` images over all ranks."""
