@@ -45,8 +45,8 @@ class GANModule(AdversarialModule):
         self.judging = judging
         if judging == "together" and any(map(mixes_images, self.discriminator.modules())):
             raise ValueError(
-                "system.judging=together: the discriminator's batch norm would mix real images with fakes, as would its "
-                "batch's deviation. Use apart, or a discriminator with neither"
+                "system.judging=together: the discriminator's batch norm would mix real images with fakes, or its "
+                "minibatch deviation would. Use apart, or a discriminator with neither"
             )
         for name in self.game.penalties.keys() & self.regularizers.keys():
             raise ValueError(f"a penalty and a regularizer are both called {name}: rename one")
