@@ -25,6 +25,11 @@ TINY = {
     "sngan": ["model=sngan", "model.generator.width=2", "model.discriminator.width=2"],
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
     "stylegan2": ["model=stylegan2", "model.latent.dim=8", "model.generator.channel_max=4"],
+    "sagan": ["model=sagan", "model.generator.width=2", "model.discriminator.width=2"],
+    "biggan": [
+        "model=biggan", "model.latent.dim=16", "model.generator.width=1", "model.generator.shared=4",
+        "model.generator.attention=16", "model.discriminator.width=1", "model.discriminator.attention=16",
+    ],
     "r3gan": ["model=r3gan", "model.generator.width=2", "model.generator.blocks=1", "model.generator.group_width=2"],
     "progan": ["model=progan", "model.generator.fmap_max=4", "model.latent.dim=8"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],

@@ -19,7 +19,7 @@ from ganforge.configuration.build import build
 from .conftest import ADVERSARIAL, LOSSES, ROOT, TINY, composed_below
 
 Cell = dict[str, Any]
-NOISE_TO_IMAGE = ("dcgan", "mlp", "sngan", "sngan_cnn", "r3gan", "progan", "stylegan2")
+NOISE_TO_IMAGE = ("dcgan", "mlp", "sngan", "sngan_cnn", "r3gan", "progan", "stylegan2", "sagan", "biggan")
 FACTORS: dict[str, Sequence[Any]] = {
     "model": list(TINY),
     "loss": LOSSES,

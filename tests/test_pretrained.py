@@ -13,7 +13,7 @@ from torch import nn
 
 from ganforge.artifacts.tensors import save_generator
 from ganforge.losses.elbo import posterior
-from ganforge.networks import dcgan, mlp, progan, r3gan, resnet, sngan, sngan_cnn, stylegan2, unet, vae
+from ganforge.networks import biggan, dcgan, mlp, progan, r3gan, resnet, sagan, sngan, sngan_cnn, stylegan2, unet, vae
 from ganforge.pretrained import (
     ARGUMENTS_LIMIT,
     PIXELS_TOGETHER,
@@ -34,6 +34,8 @@ NETWORKS = {
         stylegan2.Generator,
         {"latent_dim": 6, "image_size": 16, "channels": 1, "w_dim": 5, "mapping_layers": 2, "channel_max": 2},
     ),
+    "sagan": (sagan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 2}),
+    "biggan": (biggan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 1, "attention": 16}),
     "r3gan": (r3gan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 3, "width": 2, "group_width": 2}),
     "progan": (progan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 3, "fmap_base": 32, "fmap_max": 4}),
     "points": (mlp.Generator, {"latent_dim": 6, "image_size": 1, "channels": 2, "hidden": [10]}),

@@ -26,6 +26,7 @@ from ganforge.losses.elbo import Posterior, posterior
 from ganforge.randomness import derived_generator, derived_seed
 from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
+from ganforge.sampling.standing import BATCHES, IMAGES, with_standing_statistics
 
 WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
@@ -80,6 +81,19 @@ class PretrainedGenerator(Sampler):
                 for number in range(first, first + count)
             ]
         )
+
+    def standing(self, truncation: float | None = None) -> "PretrainedGenerator":
+        """The same generator, with batch statistics of latents with this truncation in the place of those of training.
+
+        ValueError where it has no batch norm.
+        """
+        generator = derived_generator("standing")
+        batches = [
+            Inputs(self.latent.sample(IMAGES, generator=generator, truncation=truncation), self.classes(IMAGES, first))
+            for first in range(0, BATCHES * IMAGES, IMAGES)
+        ]
+        network = with_standing_statistics(self.network, batches)
+        return PretrainedGenerator(network, self.latent, self.config, self.facts)
 
     def sample(
         self,

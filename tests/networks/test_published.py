@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganforge.networks import patchgan, progan, r3gan, resnet, sngan, sngan_cnn, stylegan2, unet
+from ganforge.networks import biggan, patchgan, progan, r3gan, resnet, sagan, sngan, sngan_cnn, stylegan2, unet
 
 from ..verdicts import output, projection
 
@@ -39,6 +39,15 @@ def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> 
         (lambda: sngan.Discriminator(32, 3, spectral_norm=False), 1_053_825),
         (lambda: sngan.Generator(128, 32, 3, num_classes=10), 4_304_387),
         (lambda: sngan.Discriminator(32, 3, head=projection(10)), 1_055_105),
+        (lambda: sagan.Generator(128, 32, 3, num_classes=10), 4_386_308),
+        (lambda: sagan.Discriminator(32, 3, head=projection(10)), 1_075_586),
+        (lambda: biggan.Generator(128, 32, 3, 64, 10, shared=None, hierarchical=False), 4_304_387),
+        (lambda: biggan.Discriminator(32, 3, head=projection(10)), 4_207_361),
+        (lambda: biggan.Generator(128, 32, 3, 64, 10), 4_373_251),
+        (lambda: biggan.Generator(128, 32, 3, 96, 10), 9_360_899),
+        (lambda: biggan.Discriminator(32, 3, 96, head=projection(10)), 9_456_769),
+        (lambda: biggan.Generator(80, 32, 3, 96, 10, attention=16), 9_416_196),
+        (lambda: biggan.Discriminator(32, 3, 48, 16, head=projection(10)), 2_415_170),
         (lambda: sngan_cnn.Generator(128, 32, 3), 3_813_379),
         (lambda: sngan_cnn.Discriminator(32, 3), 5_860_865),
         (lambda: stylegan2.Generator(512, 32, 3, mapping_layers=2).mapping, 525_312),
@@ -256,6 +265,48 @@ def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
             [26.7350066, 14.3443999, 0.4926984, 26.6214825, 13.7503906],
             id="discriminator of classes",
         ),
+        pytest.param(
+            lambda: sagan.Generator(6, 32, 3, width=8, num_classes=3, upsampling="bilinear"),
+            (2, 6),
+            [0.5534414, 0.0528692, 0.0130802, 0.8684587, 0.3289971],
+            [0.2420364, 0.0795005, 0.0609445, 0.1485487, 0.1024021],
+            id="sagan generator",
+        ),
+        pytest.param(
+            lambda: sagan.Discriminator(32, 3, width=8, attention=8, head=projection(3)),
+            (5, 3, 32, 32),
+            [3.9197569, 0.8720903, 0.0329446, 4.6590228, 1.3755417],
+            [2.8000366, 0.6998219, 0.002803, 3.3303152, 1.0034695],
+            id="sagan discriminator",
+        ),
+        pytest.param(
+            lambda: biggan.Generator(6, 32, 3, 2, 3, shared=None, hierarchical=False),
+            (2, 6),
+            [0.4813127, 0.3722037, 0.455989, 0.5204872, -0.1655234],
+            [0.1492545, 0.3319633, -0.1810915, 0.3574349, 0.0442473],
+            id="biggan generator",
+        ),
+        pytest.param(
+            lambda: biggan.Generator(10, 32, 3, 2, 3, shared=5, hierarchical=True, attention=16),
+            (2, 10),
+            [0.5699374, 0.0608787, 0.4612055, 0.3072077, 0.1494852],
+            [0.0330936, 0.451636, 0.1229806, 0.1487673, 0.015929],
+            id="biggan generator of shared classes, hierarchy and attention",
+        ),
+        pytest.param(
+            lambda: biggan.Discriminator(32, 3, 2, head=projection(3)),
+            (5, 3, 32, 32),
+            [0.6211804, 1.6393464, -5.8725096, 1.1656012, 1.9532775],
+            [0.4246855, 1.0383185, -6.217539, 0.8692944, 1.3392952],
+            id="biggan discriminator",
+        ),
+        pytest.param(
+            lambda: biggan.Discriminator(32, 3, 2, 16, head=projection(3)),
+            (5, 3, 32, 32),
+            [15.0898749, 14.2086516, 8.6708174, 16.5361445, 14.0291443],
+            [11.6920375, 11.0976927, 7.1502299, 12.8523167, 11.0690524],
+            id="biggan discriminator with attention",
+        ),
     ],
 )
 def test_outputs_are_those_of_a_reference(
@@ -264,7 +315,9 @@ def test_outputs_are_those_of_a_reference(
     """Five outputs, evenly spaced, of a batch of `sines` in train mode, which is remembered, and then in eval mode.
 
     The numbers are those of mimicry (github.com/kwotsin/mimicry, MIT), with its own spectral norm and with rectifiers
-    that are not in place, as in the authors' code; filled by `fill`, in the order of our layers, in double precision.
+    that are not in place, as in the authors' code; those of BigGAN are of github.com/ajbrock/BigGAN-PyTorch (MIT), with
+    attention after the first of its discriminator's blocks. They were filled by `fill`, in the order of our layers, in
+    double precision.
     """
     player = network().double()
     fill(player)

@@ -75,14 +75,15 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
 @pytest.mark.parametrize("loss", ["non_saturating", "lsgan", "wgan_gp", "relativistic"])
-@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "r3gan", "stylegan2"])
+@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "sagan", "biggan", "r3gan", "stylegan2"])
 def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model: str, loss: str) -> None:
-    """With dropout, with pools that are full after the first rounds, with power iteration, and with styles."""
-    full = {
+    """With pools that are full after the first rounds, and all that BigGAN and StyleGAN2 have."""
+    words = {
         "cyclegan": ["system.pool_size=10"],
+        "biggan": ["condition=projection", "regularizer=orthogonal", "system.judging=together"],
         "stylegan2": ["model.generator.mixing=0.9", "regularizer=[path_length]", "condition=projection"],
-    }.get(model, [])
-    run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *full)))
+    }
+    run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *words.get(model, []))))
     run.system.training_step(next(iter(rounds(run))), 0)
     assert run.system.progress.images_seen == 64 * run.system.game.n_critic
     assert all(value.device == META for value in run.system.progress.latest.values())

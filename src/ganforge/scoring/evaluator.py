@@ -19,9 +19,20 @@ from ganforge.metrics.fingerprint import fingerprint
 from ganforge.randomness import derived_generator, derived_seed
 from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
+from ganforge.sampling.standing import BATCHES, IMAGES, batch_norms, with_standing_statistics
 from ganforge.scoring.translation import Translation
 
 BLOCK = 250
+Statistics = Literal["running", "standing"]
+
+
+def refuse_statistics(statistics: Statistics, sampler: Sampler) -> None:
+    """ValueError where "standing" ones are asked for, and there are no latents to draw, or no batch norms."""
+    if statistics == "running":
+        return
+    if sampler.latent is None:
+        raise ValueError("metrics.statistics=standing is for generators from latents: use running")
+    batch_norms(sampler.network)
 
 
 def never() -> bool:
@@ -33,7 +44,8 @@ class Evaluator:
 
     They are compared with the split `reference`. As many real images of the other split are scored in the same way:
     what a perfect generator would get, which no FID of a finite set puts at zero. Sources are scored in the place of
-    their translations as well. `scores` are built with the reference's `Features` and fed with `features=` and
+    their translations as well. With `statistics` "standing", batch norms have those of latents like those of the fakes,
+    not those of training. `scores` are built with the reference's `Features` and fed with `features=` and
     `logits=`.
     """
 
@@ -47,12 +59,13 @@ class Evaluator:
         monitor: str,
         cache: str,
         reference: Literal["held_out", "train"] = "held_out",
+        statistics: Statistics = "running",
     ) -> None:
         if images < 10:
             raise ValueError(f"metrics.images must be at least 10 for scores to mean anything, got {images}")
         self.extractor, self.score_factories = extractor, dict(scores)
         self.images, self.seed, self.sample_from = images, seed, sample_from
-        self.monitor, self.reference = monitor, reference
+        self.monitor, self.reference, self.statistics = monitor, reference, statistics
         self.cache = Cache(Path(cache))
         self.class_pool: Tensor | None = None
         self.translation: Translation | None = None
@@ -92,6 +105,7 @@ class Evaluator:
             "fake_images": self.images,
             "image_size": real.shape[-1],
             "weights": self.sample_from,
+            **({"statistics": self.statistics} if self.statistics == "standing" else {}),
             "seed": self.seed,
             **({} if self.translation is None else {"sources": self.translation.fingerprint}),
             **self._settings(),
@@ -134,22 +148,33 @@ class Evaluator:
     def fakes(self, sampler: Sampler, numbers: Iterable[Tensor]) -> Iterable[Tensor]:
         """The fakes of these numbers, uint8, in blocks; what a network itself draws depends on `seed` as well."""
         torch.manual_seed(derived_seed("evaluation", self.seed))
+        if self.statistics == "standing":
+            sampler = self._standing(sampler)
         inputs = self._drawn_inputs(sampler.latent) if self.translation is None else self.translation.inputs
         for some in numbers:
             yield to_uint8(sampler.images(inputs(some)))
+
+    def _standing(self, sampler: Sampler) -> Sampler:
+        assert sampler.latent is not None
+        generator = derived_generator("standing", self.seed)
+        batches = [
+            Inputs(sampler.latent.sample(IMAGES, generator=generator), self._labels(generator, IMAGES))
+            for _ in range(BATCHES)
+        ]
+        return Sampler(with_standing_statistics(sampler.network, batches), sampler.latent)
 
     def _drawn_inputs(self, latent: Latent | None) -> Callable[[Tensor], Inputs]:
         assert latent is not None
         generator = derived_generator("evaluation", self.seed)
         latents = latent.sample(self.images, generator=generator)
-        labels = self._labels(generator)
+        labels = self._labels(generator, self.images)
         return lambda some: Inputs(latents[some], None if labels is None else labels[some])
 
-    def _labels(self, generator: torch.Generator) -> Tensor | None:
+    def _labels(self, generator: torch.Generator, count: int) -> Tensor | None:
         """Classes as frequent as in the training images, for generators that ask for them."""
         if self.class_pool is None:
             return None
-        return self.class_pool[torch.randint(len(self.class_pool), (self.images,), generator=generator)]
+        return self.class_pool[torch.randint(len(self.class_pool), (count,), generator=generator)]
 
     def score(self, fake: Features) -> dict[str, float]:
         """Every score by its full name, e.g. `fid_classifier`, the monitored one first."""
