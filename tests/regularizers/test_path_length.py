@@ -83,7 +83,7 @@ def test_all_of_stylegan2_learns_from_it(num_classes: int | None) -> None:
     PathLength().generator(turn(generator, torch.randn(8, 6), label)).backward()
     for name, weight in generator.named_parameters():
         reached = weight.grad is not None and weight.grad.abs().sum() > 0
-        assert reached or name.startswith("synthesis.to_image") and name.endswith(".bias"), name
+        assert reached or (name.startswith("synthesis.to_image") and name.endswith(".bias")), name
 
 
 def test_a_smooth_generator_has_small_terms() -> None:
