@@ -24,6 +24,8 @@ TINY = {
     "dcgan": ["model=dcgan", "model.generator.width=2"],
     "sngan": ["model=sngan", "model.generator.width=2", "model.discriminator.width=2"],
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
+    "acgan": ["model=acgan", "model.generator.width=2", "model.discriminator.width=2"],
+    "infogan": ["model=infogan", "model.generator.width=2", "model.generator.hidden=8"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],
     "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
     "pix2pix": ["model=pix2pix", "view=edges", "model.generator.width=2", "model.discriminator.receptive_field=16"],

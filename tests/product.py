@@ -19,7 +19,7 @@ from ganforge.configuration.build import build
 from .conftest import ADVERSARIAL, LOSSES, ROOT, TINY, composed_below
 
 Cell = dict[str, Any]
-NOISE_TO_IMAGE = ("dcgan", "mlp", "sngan", "sngan_cnn")
+NOISE_TO_IMAGE = ("acgan", "dcgan", "infogan", "mlp", "sngan", "sngan_cnn")
 FACTORS: dict[str, Sequence[Any]] = {
     "model": list(TINY),
     "loss": LOSSES,
@@ -41,6 +41,8 @@ def is_played(cell: Cell) -> bool:
     if (cell["loss"] in ADVERSARIAL) == cell["model"].startswith("vae"):
         return False
     if cell["system"] == "one_stage" and (cell["loss"] == "hinge" or cell["fakes"] == "fresh"):
+        return False
+    if cell["system"] == "one_stage" and cell["condition"] in ("auxiliary", "codes"):
         return False
     if cell["model"] not in NOISE_TO_IMAGE:
         plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"

@@ -25,9 +25,8 @@ def test_every_two_choices_train_together(
     composed: Callable[..., DictConfig], tmp_path: Path, cell: dict[str, Any]
 ) -> None:
     moved = two_rounds(cell, tmp_path / "images.npz", composed)
-    if cell["condition"] == "class":
-        learned = {name.partition(".")[0] for name in moved if name.endswith("embedding.weight")}
-        assert {"generator", "discriminator"} <= learned
+    heads = {name.split(".")[1] for name in moved if name.startswith("discriminator.")} & {"head"}
+    assert bool(heads) == (cell["condition"] in ("auxiliary", "codes", "projection"))
 
 
 def test_every_two_choices_meet() -> None:

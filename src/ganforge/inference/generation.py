@@ -112,6 +112,8 @@ def write_images(generator: PretrainedGenerator, request: Request, folder: Path)
     save_png(folder / "grid.png", grid(torch.stack(pictured)))
     if generator.num_classes is not None:
         save_png(folder / "classes.png", class_grid(generator, request))
+    if generator.latent.codes is not None:
+        save_png(folder / "codes.png", code_grid(generator, request))
     frames = enlarged(to_uint8(loop_frames(generator, request)))
     save_animation(folder / "interpolation.gif", frames)
     save_animation(folder / "interpolation.png", frames)
@@ -163,10 +165,22 @@ def class_grid(generator: PretrainedGenerator, request: Request) -> Tensor:
     return grid(images, CLASS_COLUMNS)
 
 
+def code_grid(generator: PretrainedGenerator, request: Request) -> Tensor:
+    """What each code of the latents does, row by row, as `Latent.traverse` says; where there are classes, in the first."""
+    latents = generator.latents(CLASS_COLUMNS, request.seed, request.truncation, request.first)
+    ways = generator.latent.traverse(latents).flatten(0, 1)
+    return grid(generator.images_from(ways, labels_of(generator, request, [request.first] * len(ways))), CLASS_COLUMNS)
+
+
 def loop_frames(generator: PretrainedGenerator, request: Request) -> Tensor:
-    """The way through the first latents of the request and back; where there are classes, all of it in the first."""
+    """The way through the first latents of the request and back; where there are classes, all of it in the first.
+
+    Codes in the latents are those of the first as well.
+    """
     latents = generator.latents(LOOP_LATENTS, request.seed, request.truncation, request.first)
-    way = loop(latents, LOOP_STEPS)
+    noise = generator.latent.noise_dim
+    way = loop(latents[:, :noise], LOOP_STEPS)
+    way = torch.cat([way, latents[:1, noise:].expand(len(way), -1)], 1)
     label = labels_of(generator, request, [request.first] * len(way))
     return generator.images_from(way, label)
 

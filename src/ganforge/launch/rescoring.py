@@ -29,6 +29,7 @@ from ganforge.data.module import InMemoryData
 from ganforge.launch.messages import shown
 from ganforge.launch.stored import stored_config
 from ganforge.process.terminal import watched
+from ganforge.sampling.sampler import Sampler
 from ganforge.scoring.evaluator import BLOCK, Evaluator
 from ganforge.scoring.fakes import Fakes
 from ganforge.scoring.stamps import best, comparable_to, differences, heading, last, nearest, records_of, scored
@@ -108,7 +109,7 @@ def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     others = [] if request.against is None else scored(request.against)
     data = loaded_data(run)
     sampler = sampler_with(weights, run, device)
-    evaluator, console = prepared(run, request, data, device)
+    evaluator, console = prepared(run, request, data, device, sampler)
     stamp = printable(evaluator.stamp)
     beside, unequal = while_training(folder, weights.images_seen, stamp)
     names = short_names([] if request.against is None else [request.against])
@@ -146,10 +147,12 @@ def score_fakes(request: Request, path: Path, config: DictConfig) -> None:
     add(record, request.output or records_of(path), "the run's own", unequal, console)
 
 
-def prepared(run: DictConfig, request: Request, data: InMemoryData, device: torch.device) -> tuple[Evaluator, Console]:
+def prepared(
+    run: DictConfig, request: Request, data: InMemoryData, device: torch.device, sampler: Sampler | None = None
+) -> tuple[Evaluator, Console]:
     evaluator, console = evaluator_of(run, request), Console(highlight=False, markup=False)
     with console.status("looking at real images"):
-        evaluator.prepare(data, device)
+        evaluator.prepare(data, device, sampler)
     return evaluator, console
 
 

@@ -1,4 +1,4 @@
-"""Which classes a generator draws, by a classifier's verdict."""
+"""Which classes a generator draws, and whether they are those asked for, by a classifier's verdict."""
 
 import torch
 from torch import Tensor
@@ -21,6 +21,22 @@ def class_coverage(real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor
         "class_entropy": torch.special.entr(fake).sum(),
         "class_distance": 0.5 * (real - fake).abs().sum(),
     }
+
+
+def of_class(logits: Tensor, classes: Tensor) -> Tensor:
+    """1 for each image (N,) that the classifier takes for one of its class, 0 for the others."""
+    return (logits.argmax(1) == classes.to(logits.device)).float()
+
+
+def code_accuracy(logits: Tensor, codes: Tensor) -> float:
+    """The share of images of the class of their code (N,): the one that most images with this code are taken for.
+
+    With as many codes as classes 1 says that a code chooses the class, though which is for nobody to choose.
+    """
+    counts = torch.zeros(int(codes.max()) + 1, logits.shape[1], dtype=torch.double)
+    ones = torch.ones(len(codes), dtype=torch.double)
+    counts.index_put_((codes.cpu(), logits.argmax(1).cpu()), ones, accumulate=True)
+    return (counts.amax(1).sum() / len(codes)).item()
 
 
 class ClassCoverage(ClassMetric):
