@@ -166,7 +166,7 @@ def class_grid(generator: PretrainedGenerator, request: Request) -> Tensor:
 
 
 def code_grid(generator: PretrainedGenerator, request: Request) -> Tensor:
-    """What each code of the latents does, row by row, as `Latent.traverse` says; where there are classes, in the first."""
+    """What each code of the latents does, as `Latent.traverse` says; where there are classes, in the first."""
     latents = generator.latents(CLASS_COLUMNS, request.seed, request.truncation, request.first)
     ways = generator.latent.traverse(latents).flatten(0, 1)
     return grid(generator.images_from(ways, labels_of(generator, request, [request.first] * len(ways))), CLASS_COLUMNS)

@@ -32,7 +32,8 @@ def project(
 
     Squared error of the pixels, Adam and restarts are those of Bora et al. 2017 (arXiv:1703.03208, section 6), without
     their prior on |z|, which would keep a generator's own image from being found exactly. Uniform latents stay in
-    [-1, 1] (Lipton and Tripathi 2017, arXiv:1702.04782). `labels` (S,) stay what they are, as codes in `starts` do. `steps` may show progress.
+    [-1, 1] (Lipton and Tripathi 2017, arXiv:1702.04782). `labels` (S,) and the codes in `starts` stay what they are.
+    `steps` may show progress.
     """
     z, noise = starts.clone().requires_grad_(), generator.latent.noise_dim
     optimizer = torch.optim.Adam([z], lr=LEARNING_RATE)

@@ -1,6 +1,7 @@
 """Which classes a generator draws, and whether they are those asked for, by a classifier's verdict."""
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from ganforge.metrics.features import ClassMetric
@@ -29,14 +30,15 @@ def of_class(logits: Tensor, classes: Tensor) -> Tensor:
 
 
 def code_accuracy(logits: Tensor, codes: Tensor) -> float:
-    """The share of images of the class of their code (N,): the one that most images with this code are taken for.
+    """The share of images (N,) of the class that is assigned to their code.
 
-    With as many codes as classes 1 says that a code chooses the class, though which is for nobody to choose.
+    Each class belongs to one code at most, and as many images as possible agree (Xie et al. 2016, "Unsupervised Deep
+    Embedding for Clustering Analysis", equation 10): a generator of one class alone is right for one code alone.
     """
-    counts = torch.zeros(int(codes.max()) + 1, logits.shape[1], dtype=torch.double)
-    ones = torch.ones(len(codes), dtype=torch.double)
-    counts.index_put_((codes.cpu(), logits.argmax(1).cpu()), ones, accumulate=True)
-    return (counts.amax(1).sum() / len(codes)).item()
+    counts = torch.zeros(int(codes.max()) + 1, logits.shape[1])
+    counts.index_put_((codes.cpu(), logits.argmax(1).cpu()), torch.ones(len(codes)), accumulate=True)
+    assigned = linear_sum_assignment(counts.numpy(), maximize=True)
+    return counts[assigned].sum().item() / len(codes)
 
 
 class ClassCoverage(ClassMetric):

@@ -1,7 +1,7 @@
 """ACGAN (Odena et al. 2017, "Conditional Image Synthesis with Auxiliary Classifier GANs"), the networks for CIFAR-10.
 
-Those of the paper's appendix in their common form, which ends at 4 pixels; other sizes have fewer stages or more, down to
-4 to 7 pixels, and each halves or doubles the channels.
+Those of the paper's appendix in their common form, which ends at 4 pixels; other sizes have fewer stages or more, down
+to 4 to 7 pixels, and each halves or doubles the channels.
 """
 
 from itertools import pairwise

@@ -1,7 +1,7 @@
 """The networks of InfoGAN for MNIST (Chen et al. 2016), in the sizes of the authors' code.
 
-Two fully connected layers and two strided convolutions each, at any multiple of 4 pixels. Pixels are in [-1, 1] here, by a
-tanh, and in [0, 1] there, by a sigmoid.
+Two fully connected layers and two strided convolutions each, at any multiple of 4 pixels. Pixels are in [-1, 1] here,
+by a tanh, and in [0, 1] there, by a sigmoid.
 """
 
 from torch import Tensor, nn

@@ -15,8 +15,8 @@ from ganforge.regularizers.regularizer import Regularizer
 class MutualInformation(Regularizer):
     """-L_I (equation 5) of both players: minus a lower bound of what fakes tell of their codes, in nats.
 
-    E[log Q(c | x)] + H(c), for categorical codes times `weight`, for continuous ones times `continuous_weight`. Q of the
-    latter is a Gaussian with a fixed `deviation`, as in the authors' code. `codes` are the arguments of `Codes`.
+    E[log Q(c | x)] + H(c), for categorical codes times `weight`, for continuous ones times `continuous_weight`. Q of
+    the latter is a Gaussian with a fixed `deviation`, as in the authors' code. `codes` are the arguments of `Codes`.
     The discriminator's turn teaches Q and the features below it, the generator's turn the generator.
     """
 

@@ -44,7 +44,7 @@ class Latent:
         generator: torch.Generator | None = None,
         truncation: float | None = None,
     ) -> Tensor:
-        """`truncation` conditions every coordinate of the noise on |z| <= truncation (Brock et al. 2019, section 3.1)."""
+        """`truncation` conditions all noise on |z| <= truncation (Brock et al. 2019, section 3.1)."""
         noise = self._noise(count, device, generator, truncation)
         if self.codes is None:
             return noise
