@@ -78,7 +78,8 @@ class Codes:
     continuous: int = 0
 
     def __post_init__(self) -> None:
-        if any(values < 2 for values in self.categorical) or self.continuous < 0 or self.size == 0:
+        whole = all(type(number) is int for number in (*self.categorical, self.continuous))
+        if not whole or any(values < 2 for values in self.categorical) or self.continuous < 0 or self.size == 0:
             raise ValueError(
                 "model.latent.codes needs a code: numbers of values, each at least 2, in categorical, or a number of "
                 f"dimensions in continuous, not {list(self.categorical)} and {self.continuous}"

@@ -99,6 +99,14 @@ def test_a_struck_translation_goes_on_to_the_same_end(tmp_path: Path, name: str,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("condition", ["auxiliary", "codes"])
+def test_terms_of_both_players_go_on_to_the_same_end(tmp_path: Path, condition: str) -> None:
+    words = [*SMALL, f"condition={condition}"]
+    whole = uninterrupted(tmp_path / "whole", words)
+    struck_and_resumed(whole, tmp_path / "run", words, FAULTS["in a generator's turn"])
+
+
+@pytest.mark.slow
 def test_an_adaptive_augmentation_goes_on_with_its_p(tmp_path: Path) -> None:
     """p moves every three turns; the fault strikes between two of its moves."""
     words = [*SMALL, "augment=ada", "augment.every=96", "augment.ramp=10_000", "logger=tensorboard"]
