@@ -31,7 +31,7 @@ from ..conftest import TINY
             "codes are read by the head of condition=codes",
         ),
         (["condition=codes", "model.latent.dim=12"], "model.latent.dim=12 leaves no noise beside codes of 12 numbers"),
-        (["condition=codes", "model.latent.codes.continuous=two"], "should be a whole number"),
+        (["condition=codes", "model.latent.codes.continuous=two"], "model.latent.codes=.* should be"),
         (["condition=codes", "+model.latent.codes.values=2"], "unexpected keyword argument 'values'"),
     ],
 )
@@ -39,7 +39,7 @@ def test_a_condition_that_has_no_place_is_refused(
     composed: Callable[..., DictConfig], words: list[str], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        build(composed(*TINY["mlp"], "metrics=none", "logger=none", *words))
+        build(composed(*([] if words[0].startswith("model=") else TINY["mlp"]), "metrics=none", "logger=none", *words))
 
 
 @pytest.mark.parametrize("condition", ["auxiliary", "codes"])

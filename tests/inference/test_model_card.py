@@ -148,9 +148,9 @@ def test_snippets_of_a_conditional_generator_choose_classes() -> None:
 
 
 def test_snippets_draw_codes_as_the_latent_has_them() -> None:
-    made = generator()
-    latent = Latent(9, "uniform", {"categorical": [3, 2], "continuous": 1})
-    card = model_card(PretrainedGenerator(made.network, latent, made.config, made.facts), {**FILES, "model.pt": 0.0})
+    made, latent = generator(), Latent(9, "uniform", {"categorical": [3, 2], "continuous": 1})
+    drawer = PretrainedGenerator(Generator(9, 8, 1, [8]), latent, made.config, made.facts)
+    card = model_card(drawer, {**FILES, "model.pt": 0.0})
     assert rows(card)["codes"] == ["its last 6 numbers: one of 3 one-hot, one of 2 one-hot, 1 in [-1, 1]"]
     (ours,) = re.findall(r'model.pt"\)\((torch.cat.*)\)', card)
     (numpys,) = re.findall(r'"z": (.*)\.astype', card)

@@ -107,6 +107,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     )
     if not described:
         load(data, config)
+        refuse_unmet_needs(config, data)
     refuse_wrong_arguments(config)
     refuse_missing_hardware(config.trainer, config.training)
     refuse_other_budgets(config.trainer)

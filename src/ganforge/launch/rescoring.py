@@ -29,7 +29,6 @@ from ganforge.data.module import InMemoryData
 from ganforge.launch.messages import shown
 from ganforge.launch.stored import stored_config
 from ganforge.process.terminal import watched
-from ganforge.sampling.sampler import Sampler
 from ganforge.scoring.evaluator import BLOCK, Evaluator
 from ganforge.scoring.fakes import Fakes
 from ganforge.scoring.stamps import best, comparable_to, differences, heading, last, nearest, records_of, scored
@@ -148,7 +147,7 @@ def score_fakes(request: Request, path: Path, config: DictConfig) -> None:
 
 
 def prepared(
-    run: DictConfig, request: Request, data: InMemoryData, device: torch.device, sampler: Sampler | None = None
+    run: DictConfig, request: Request, data: InMemoryData, device: torch.device, sampler: Any = None
 ) -> tuple[Evaluator, Console]:
     evaluator, console = evaluator_of(run, request), Console(highlight=False, markup=False)
     with console.status("looking at real images"):
