@@ -26,10 +26,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from lightning import Callback
 from torch import nn
+from torch.nn.functional import avg_pool2d, interpolate
 from turns import turn_of
 
 from ganforge.configuration.build import build
 from ganforge.interfaces import Batch
+from ganforge.layers import residual
 from ganforge.layers.convolution import FromPixel, ToPixel
 from ganforge.process.memory import keep_freed_memory
 from ganforge.process.quiet import quiet
@@ -47,6 +49,9 @@ CASES = {
     "dcgan-r1": f"{DCGAN} loss=r1",
     "dcgan-r1-one_stage": f"{DCGAN} loss=r1 system=one_stage",
     "dcgan-ada": f"{DCGAN} loss=non_saturating augment=ada",
+    "sngan": "experiment=sngan_cifar10 model.generator.width=64 model.discriminator.width=64",
+    "sngan-bf16": "experiment=sngan_cifar10 model.generator.width=64 model.discriminator.width=64"
+    " trainer.precision=bf16-mixed",
     "vae": "model=vae data.image_size=28 data.batch_size=128",
     "pix2pix": "model=pix2pix view=edges data.channels=3 data.batch_size=16 model.generator.width=16"
     " model.discriminator.receptive_field=16",
@@ -87,7 +92,7 @@ def experiment(words: str, images: int, folder: Path) -> Any:
     given = dict(word.split("=", 1) for word in words.split())
     size, channels = int(given.pop("data.image_size", 32)), int(given.pop("data.channels", 1))
     pictures = np.random.default_rng(0).integers(0, 256, (4096, size, size, channels), np.uint8)
-    np.savez(folder / "pictures.npz", images=pictures)
+    np.savez(folder / "pictures.npz", images=pictures, labels=np.arange(4096) % 10)
     settings = [
         "data=arrays",
         f"data.path={folder}/pictures.npz",
@@ -131,7 +136,8 @@ def by_hand(run: Any, clock: Clock, tuned: bool) -> None:
     turn, turns = turn_of(system, tuned), system.batches_per_round
     images = data.train_split.images.to(device if tuned else "cpu")
     views = None if data.view is None else torch.cat([data.view(block) for block in images.split(64)])
-    pictures = Batch(images, sources=views)
+    labels = data.train_split.labels if run.config.condition.labels else None
+    pictures = Batch(images, None if labels is None else labels.to(images.device), views)
     reduced = tuned and "bf16" in str(run.trainer.precision)
 
     seen = number = 0
@@ -148,6 +154,8 @@ def by_hand(run: Any, clock: Clock, tuned: bool) -> None:
 def as_in_tutorials(system: Any, optimizers: list[Any]) -> None:
     if hasattr(system, "game"):
         system.game.penalties = {name: textbook(penalty) for name, penalty in system.game.penalties.items()}
+    residual.doubled_before = lambda layer, images: layer(interpolate(images, scale_factor=2))
+    residual.halved_after = lambda layer, images: avg_pool2d(layer(images), 2)
     for layer in system.modules():
         layer.__class__ = {ToPixel: nn.Conv2d, FromPixel: nn.ConvTranspose2d}.get(type(layer), type(layer))
     for optimizer in optimizers:

@@ -34,16 +34,17 @@ def step(optimizer: Any, terms: Terms) -> None:
     optimizer.step()
 
 
-def start(system: Any, batch: Batch) -> Tensor:
-    """What fakes are made of."""
-    return system.latent.sample(len(batch.images), batch.images.device) if batch.sources is None else batch.sources
+def fakes(system: Any, batch: Batch) -> Tensor:
+    start = system.latent.sample(len(batch.images), batch.images.device) if batch.sources is None else batch.sources
+    drawn: Tensor = system.generator(start, batch.labels)
+    return drawn
 
 
 def judge(system: Any, batch: Batch) -> Callable[[Tensor], Tensor]:
     discriminator, augment = system.discriminator, system.augment
     if batch.sources is not None:
         return lambda images: discriminator(torch.cat([batch.sources, images], 1)).logits
-    return lambda images: discriminator(images if augment is None else augment(images)).logits
+    return lambda images: discriminator(images if augment is None else augment(images), batch.labels).logits
 
 
 def discriminator_terms(
@@ -64,10 +65,10 @@ def generator_terms(system: Any, critic: Callable[[Tensor], Tensor], real: Tenso
 
 def plain_turn(system: Any, optimizers: list[Any], batch: Batch, turn: int, both: bool) -> None:
     critic, real = judge(system, batch), batch.images
-    fake = system.generator(start(system, batch)).detach()
+    fake = fakes(system, batch).detach()
     step(optimizers[0], discriminator_terms(system, critic, real, fake, turn))
     if both:
-        fake = system.generator(start(system, batch))
+        fake = fakes(system, batch)
         step(optimizers[1], generator_terms(system, critic, real, fake))
 
 
@@ -75,12 +76,12 @@ def tuned_turn(system: Any, optimizers: list[Any], batch: Batch, turn: int, both
     critic, real = judge(system, batch), batch.images
     shared = both and system.fakes == "shared"
     with torch.set_grad_enabled(shared):
-        fake = system.generator(start(system, batch))
+        fake = fakes(system, batch)
     step(optimizers[0], discriminator_terms(system, critic, real, fake.detach(), turn))
     if both:
         system.discriminator.requires_grad_(False)
         if not shared:
-            fake = system.generator(start(system, batch))
+            fake = fakes(system, batch)
         step(optimizers[1], generator_terms(system, critic, real, fake))
         system.discriminator.requires_grad_(True)
 

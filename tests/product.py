@@ -19,12 +19,14 @@ from ganforge.configuration.build import build
 from .conftest import ADVERSARIAL, LOSSES, ROOT, TINY, composed_below
 
 Cell = dict[str, Any]
-NOISE_TO_IMAGE = ("acgan", "dcgan", "infogan", "mlp", "sngan", "sngan_cnn")
+NOISE_TO_IMAGE = (
+    "acgan", "dcgan", "infogan", "mlp", "sngan", "sngan_cnn", "r3gan", "progan", "stylegan2", "sagan", "biggan",
+)  # fmt: skip
 FACTORS: dict[str, Sequence[Any]] = {
     "model": list(TINY),
     "loss": LOSSES,
     "shape": [(16, 16, 3), (28, 28, 1), (32, 32, 3), (64, 64, 1)],
-    "system": ["gan", "one_stage"],
+    "system": ["gan", "one_stage", "progressive"],
     "condition": sorted(path.stem for path in (ROOT / "conf" / "condition").glob("*.yaml")),
     "augment": sorted(path.stem for path in (ROOT / "conf" / "augment").glob("*.yaml")),
     "fakes": ["shared", "fresh"],
@@ -43,6 +45,8 @@ def is_played(cell: Cell) -> bool:
     if cell["system"] == "one_stage" and (cell["loss"] == "hinge" or cell["fakes"] == "fresh"):
         return False
     if cell["system"] == "one_stage" and cell["condition"] in ("auxiliary", "codes"):
+        return False
+    if cell["system"] == ("one_stage" if cell["model"] == "progan" else "progressive"):
         return False
     if cell["model"] not in NOISE_TO_IMAGE:
         plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"
@@ -84,11 +88,15 @@ def words(cell: Cell, archive: Path) -> list[str]:
         chosen += [f"system={cell['system']}", f"condition={cell['condition']}", f"augment={cell['augment']}"]
     if cell["system"] == "one_stage":
         chosen.append("normalization.discriminator=layer")
+    if cell["system"] == "progressive":
+        chosen += ["system.growth.stable=3", "system.growth.fade=5"]
     if cell["fakes"] == "fresh":
         chosen.append("system.fakes=fresh")
     if cell["augment"] == "ada":
         chosen += ["augment.p=0.5", "augment.groups=[blit,geom,color,filter,noise,cutout]"]
         chosen += ["augment.target=null"] if cell["loss"] in UNSIGNED else []
+    if cell["model"] == "stylegan2" and cell["loss"] == "wgan":
+        chosen.append("loss.constraint.bound=1.0")  # of weights that are stored with a deviation of 1
     if cell["model"] == "cyclegan" and cell["shape"][2] == 3:
         chosen.append("system.identity=0")
     return chosen

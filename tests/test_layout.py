@@ -8,11 +8,12 @@ import pytest
 from .conftest import ROOT
 
 SOURCE = ROOT / "src"
-EVERYONE = {"compat", "faults", "interfaces", "randomness", "suggestions"}
+EVERYONE = {"compat", "faults", "interfaces", "precision", "randomness", "suggestions"}
 ALLOWED = {
     "compat": set(),
     "faults": set(),
     "interfaces": set(),
+    "precision": set(),
     "randomness": set(),
     "suggestions": set(),
     "process": set(),

@@ -13,7 +13,7 @@ from torch import nn
 
 from ganforge.artifacts.tensors import save_generator
 from ganforge.losses.elbo import posterior
-from ganforge.networks import dcgan, mlp, resnet, sngan, sngan_cnn, unet, vae
+from ganforge.networks import biggan, dcgan, mlp, progan, r3gan, resnet, sagan, sngan, sngan_cnn, stylegan2, unet, vae
 from ganforge.pretrained import (
     ARGUMENTS_LIMIT,
     PIXELS_TOGETHER,
@@ -30,6 +30,14 @@ NETWORKS = {
     "dcgan": (dcgan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 2}),
     "sngan": (sngan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 2}),
     "sngan_cnn": (sngan_cnn.Generator, {"latent_dim": 6, "image_size": 16, "channels": 3, "width": 2}),
+    "stylegan2": (
+        stylegan2.Generator,
+        {"latent_dim": 6, "image_size": 16, "channels": 1, "w_dim": 5, "mapping_layers": 2, "channel_max": 2},
+    ),
+    "sagan": (sagan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 2}),
+    "biggan": (biggan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 1, "attention": 16}),
+    "r3gan": (r3gan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 3, "width": 2, "group_width": 2}),
+    "progan": (progan.Generator, {"latent_dim": 6, "image_size": 16, "channels": 3, "fmap_base": 32, "fmap_max": 4}),
     "points": (mlp.Generator, {"latent_dim": 6, "image_size": 1, "channels": 2, "hidden": [10]}),
 }
 TRANSLATORS = {
@@ -83,6 +91,26 @@ def test_run_folder_gives_the_generator_that_was_saved(tmp_path: Path, name: str
         assert generator.image_shape == generator.sample(1).shape[1:]
         assert generator.num_classes is None
         assert not generator.training and not any(p.requires_grad for p in generator.parameters())
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 1.4])
+def test_generator_that_has_not_grown_up_draws_what_it_did(tmp_path: Path, level: float) -> None:
+    network = NETWORKS["progan"][0](**NETWORKS["progan"][1]).eval()
+    network.grow(level)
+    save_generator(tmp_path / "generator.safetensors", network, configuration("progan"), {})
+    generator = from_pretrained(tmp_path)
+    z = generator.latents(3)
+    assert torch.equal(generator(z), network(z))
+    assert generator.image_shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("level", [-1.0, 2.5, 1e30, float("nan"), float("inf")])
+def test_level_that_a_network_has_not_is_refused(tmp_path: Path, level: float) -> None:
+    network = NETWORKS["progan"][0](**NETWORKS["progan"][1])
+    network.level.fill_(level)
+    save_generator(tmp_path / "generator.safetensors", network, configuration("progan"), {})
+    with pytest.raises(ValueError, match=r"2 levels cannot use .* of them"):
+        from_pretrained(tmp_path)
 
 
 def test_weights_of_half_precision_are_computed_with_in_full(tmp_path: Path) -> None:

@@ -124,6 +124,8 @@ class Turn:
     """Image number i is taken for one of the batch's class i, and changed by `augment`."""
     generator: nn.Module
     discriminator: nn.Module
+    images_seen: int = 0
+    """The clock."""
 
 
 @dataclass
@@ -175,6 +177,12 @@ class Regularizer(Protocol):
 
     interval: int
     weight: float
+    needs: frozenset[str]
+    """As of a `FeatureExtractor`."""
+
+    def refuse(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """ValueError where these players leave it no meaning."""
+        ...
 
     def discriminator(self, turn: Turn) -> Tensor | None: ...
 
@@ -185,10 +193,14 @@ class Augmentation(Protocol):
     """Changes each image at random before the discriminator sees it, real, fake and under a penalty alike.
 
     A module: what it remembers is in its buffers. It must be differentiable twice. `reads_signs` says whether it takes
-    a logit's sign for an opinion, which not every loss makes of it; `needs` is as of a `FeatureExtractor`.
+    a logit's sign for an opinion, which not every loss makes of it; `needs` is as of a `FeatureExtractor`; `scheduled`
+    are its attributes that may follow a schedule.
     """
 
     needs: frozenset[str]
+
+    @property
+    def scheduled(self) -> frozenset[str]: ...
 
     @property
     def reads_signs(self) -> bool: ...

@@ -26,6 +26,7 @@ from ganforge.losses.elbo import Posterior, posterior
 from ganforge.randomness import derived_generator, derived_seed
 from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
+from ganforge.sampling.standing import BATCHES, IMAGES, with_standing_statistics
 
 WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
@@ -80,6 +81,19 @@ class PretrainedGenerator(Sampler):
                 for number in range(first, first + count)
             ]
         )
+
+    def standing(self, truncation: float | None = None) -> "PretrainedGenerator":
+        """The same generator, with batch statistics of latents with this truncation in the place of those of training.
+
+        ValueError where it has no batch norm.
+        """
+        generator = derived_generator("standing")
+        batches = [
+            Inputs(self.latent.sample(IMAGES, generator=generator, truncation=truncation), self.classes(IMAGES, first))
+            for first in range(0, BATCHES * IMAGES, IMAGES)
+        ]
+        network = with_standing_statistics(self.network, batches)
+        return PretrainedGenerator(network, self.latent, self.config, self.facts)
 
     def sample(
         self,
@@ -393,8 +407,11 @@ def _image_shape(network: nn.Module, latent_dim: int) -> tuple[int, ...] | None:
     """(C, H, W) of what a generator draws; None for another kind of network."""
     device = next(network.parameters()).device
     label = None if getattr(network, "num_classes", None) is None else torch.zeros(1, dtype=torch.long, device=device)
-    shape = tuple(network(torch.zeros(1, latent_dim, device=device), label).shape[1:])
-    return shape if len(shape) == 3 else None
+    return _shape(network(torch.zeros(1, latent_dim, device=device), label))
+
+
+def _shape(images: Any) -> tuple[int, ...] | None:
+    return tuple(images.shape[1:]) if isinstance(images, Tensor) and images.ndim == 4 else None
 
 
 @torch.no_grad()
@@ -405,8 +422,8 @@ def _translated_shape(network: nn.Module, size: int) -> tuple[int, ...] | None:
         return None
     if size % multiple:
         raise ValueError(f"image_size={size} is no multiple of {multiple}, which the network needs")
-    shape = tuple(network(torch.zeros(1, channels, size, size, device="meta")).shape[1:])
-    return shape if len(shape) == 3 and shape[1:] == (size, size) else None
+    shape = _shape(network(torch.zeros(1, channels, size, size, device="meta")))
+    return shape if shape is not None and shape[1:] == (size, size) else None
 
 
 @torch.no_grad()

@@ -173,10 +173,12 @@ def test_fakes_of_all_processes_are_scored_once_in_the_order_of_their_latents() 
 @pytest.mark.parametrize(("rank", "expected"), [(0, ["prepare", "barrier"]), (1, ["barrier", "prepare"])])
 def test_one_process_fills_the_cache_and_the_others_read_it(rank: int, expected: list[str]) -> None:
     happened: list[str] = []
-    evaluator: Any = SimpleNamespace(prepare=lambda *_: happened.append("prepare"), sample_from="ema")
+    evaluator: Any = SimpleNamespace(
+        prepare=lambda *_: happened.append("prepare"), statistics="running", sample_from="ema"
+    )
     strategy = SimpleNamespace(barrier=lambda: happened.append("barrier"))
     trainer: Any = SimpleNamespace(is_global_zero=rank == 0, strategy=strategy, datamodule=None)
-    module: Any = SimpleNamespace(device=torch.device("cpu"), sampler=lambda weights: None)
+    module: Any = SimpleNamespace(device=torch.device("cpu"), sampler=lambda _: None)
     Evaluation(8, evaluator, "run").on_fit_start(trainer, module)
     assert happened == expected
 

@@ -107,6 +107,21 @@ def test_terms_of_both_players_go_on_to_the_same_end(tmp_path: Path, condition: 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("turn", [45, 90, 130])
+def test_networks_go_on_growing_where_they_were(tmp_path: Path, turn: int) -> None:
+    """Struck in a fade, between two, and in the last one. The first round after the checkpoint that the run then starts
+    from is that in which the first fade begins (1,280 images), in which it ends (2,560), or neither (3,840)."""
+    words = [*TINY["progan"], *SMALL[len(TINY["mlp"]) :], "loss.n_critic=1", "system.growth.stable=1248"]
+    words += ["system.growth.fade=1312", "system.growth.batch_multiples=[2]"]
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    uninterrupted(whole, words)
+    strike = ("ganforge.systems.gan:GANModule.discriminator_terms", turn, "SIGKILL")
+    assert struck_and_resumed(whole, run, words, strike) == -signal.SIGKILL
+    levels = [level for _, level in scalars(run)["growth/level"]]
+    assert levels == sorted(levels) and levels[-1] == 2 and any(0 < level < 1 for level in levels)
+
+
+@pytest.mark.slow
 def test_an_adaptive_augmentation_goes_on_with_its_p(tmp_path: Path) -> None:
     """p moves every three turns; the fault strikes between two of its moves."""
     words = [*SMALL, "augment=ada", "augment.every=96", "augment.ramp=10_000", "logger=tensorboard"]

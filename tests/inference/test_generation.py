@@ -25,14 +25,23 @@ from ganforge.inference.generation import (
     write_points,
     write_projection,
 )
-from ganforge.networks import mlp
+from ganforge.networks import dcgan, mlp
 from ganforge.pretrained import BLOCK, PretrainedGenerator
 from ganforge.sampling.latent import Latent
 
 from ..conftest import ROOT
 
 REQUEST = Request(
-    run=None, weights=None, count=12, first=0, seed=0, truncation=None, labels=None, project=None, output=None
+    run=None,
+    weights=None,
+    count=12,
+    first=0,
+    seed=0,
+    truncation=None,
+    standing=False,
+    labels=None,
+    project=None,
+    output=None,
 )
 
 
@@ -79,6 +88,21 @@ def test_every_image_is_the_one_of_its_number(tmp_path: Path) -> None:
     expected = to_uint8(generator.sample(BLOCK + 8, seed=4))
     for number in numbers:
         assert torch.equal(read_image(tmp_path / "images" / f"{number:06d}.png", (3, 8, 8)), expected[number])
+
+
+def test_standing_statistics_are_those_of_the_truncation(tmp_path: Path) -> None:
+    generator = PretrainedGenerator(dcgan.Generator(6, 16, 1, 2), Latent(6), {}, {})
+    model = {
+        "generator": {"_target_": "ganforge.networks.dcgan.Generator"}
+        | {"latent_dim": 6, "image_size": 16, "channels": 1, "width": 2},
+        "latent": {"_target_": "ganforge.sampling.latent.Latent", "dim": 6, "distribution": "normal"},
+    }
+    save_generator(tmp_path / "generator.safetensors", generator.network, {"model": model}, {})
+    request = replace(REQUEST, run=str(tmp_path), truncation=0.5, standing=True)
+    folder, _ = generate(request, tmp_path / "outputs")
+    shown = to_uint8(generator.standing(0.5).sample(1, truncation=0.5))[0, 0].numpy()
+    assert (np.asarray(Image.open(folder / "images" / "000000.png")) == shown).all()
+    assert not (to_uint8(generator.sample(1, truncation=0.5))[0, 0].numpy() == shown).all()
 
 
 def test_grid_and_loop_show_the_first_images(tmp_path: Path) -> None:
@@ -173,6 +197,7 @@ def test_folder_is_named_after_the_run_or_the_file_and_the_seed(tmp_path: Path) 
 
 
 REFUSED = {
+    "standing statistics without batch norm": ({"standing": True}, "batch norms, and this generator has none"),
     "labels of a generator without classes": ({"labels": [1]}, "leave it out"),
     "truncation": ({"truncation": -1.0}, "truncation must be positive"),
     "truncation of a projection": ({"truncation": -1.0, "project": "picture.png"}, "truncation must be positive"),

@@ -95,6 +95,7 @@ KINDS = {
     "classes": [*DIGITS, "condition=projection"],
     "codes": [*DIGITS, "condition=codes"],
     "points": [*TINY["mlp"], "data=mixture2d", "data.points=1000", "metrics.images=60"],
+    "standing statistics": [*TINY["dcgan"], "data.image_size=16", *CLASSIFIER, "metrics.statistics=standing"],
     "half precision": [*DIGITS, "loss=hinge", "trainer.precision=bf16-true"],
 }
 
@@ -137,6 +138,19 @@ def test_other_counts_seeds_and_weights_are_other_scores_and_never_beside_the_tr
         printed = capsys.readouterr().out
         assert "measured something else:\n" in printed and f"  {difference}\n" in printed
         assert " now, " in printed and "┃ while training" not in printed
+
+
+def test_standing_statistics_are_in_the_stamp_and_are_other_scores(tmp_path: Path) -> None:
+    run = train(tmp_path / "run", *KINDS["convolutions"])
+    line = evaluate(run, "statistics=standing")
+    assert line["stamp"] == best(run)["stamp"] | {"statistics": "standing"}
+    assert line["scores"] != best(run)["scores"]
+
+
+def test_scores_that_training_could_not_make_are_refused_before_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="this generator has none"):
+        train(tmp_path / "run", *DIGITS, "metrics.statistics=standing")
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
 
 def test_other_metrics_are_resolved_against_the_run(tmp_path: Path) -> None:
@@ -367,6 +381,9 @@ def test_pictures_stand_beside_runs_and_other_pictures_where_the_measurement_is_
         (["fakes={pictures}", "run={run}", "images=9"], "images=9, and scores need at least 10"),
         (["fakes={pictures}.npz", "data=folder", "data.path={pictures}", "metrics=classifier"], "pictures has none"),
         (["fakes={pictures}", "run={run}", "weights=live"], "weights= are a run's, and fakes= have none"),
+        (["fakes={pictures}", "run={run}", "statistics=standing"], "statistics= are a run's, and fakes= have none"),
+        (["run={run}", "statistics=standing"], "this generator has none"),
+        (["run={run}", "statistics=both"], "statistics=both should be"),
         (["run={run}", "output=x"], "output= is for fakes="),
         (["fakes={pictures}", "run={run}", "output={pictures}.npz"], "should be a file whose name ends in .jsonl"),
         (["fakes={pictures}", "run={run}", "output={run}/metrics.jsonl"], "has the scores of a run: name another file"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganforge.layers.normalization import ClassBatchNorm2d, Normalization, normalization2d
+from ganforge.layers.normalization import ClassBatchNorm2d, Normalization, normalization2d, pixel_norm
 
 
 @pytest.mark.parametrize(("kind", "axes"), [("batch", (0, 2, 3)), ("layer", (1, 2, 3)), ("instance", (2, 3))])
@@ -77,3 +77,12 @@ def test_batch_norm_by_class_keeps_the_precision_of_its_features() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         features = nn.Conv2d(1, 4, 3)(torch.randn(2, 1, 5, 5))
         assert ClassBatchNorm2d(4, 3)(features, torch.tensor([0, 2])).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("shape", [(5, 8), (5, 8, 3, 4)])
+def test_pixel_norm_divides_by_the_root_of_the_mean_square_over_channels(shape: tuple[int, ...]) -> None:
+    features = 3 * torch.randn(shape) + 1
+    expected = features / features.pow(2).mean(1, keepdim=True).sqrt()
+    assert torch.allclose(pixel_norm(features), expected, atol=1e-6)
+    assert torch.equal(pixel_norm(torch.zeros(shape)), torch.zeros(shape))
+    assert torch.allclose(pixel_norm((100 * features).half()).float(), expected, atol=5e-3)

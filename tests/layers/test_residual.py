@@ -1,6 +1,7 @@
 """Convolutions beside a change of resolution, and blocks, against the operations that they stand for."""
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
+from ganforge.layers.normalization import ClassBatchNorm2d
 from ganforge.layers.residual import DownBlock, UpBlock, doubled_before, halved_after, same
 from ganforge.layers.spectral import SNConv2d
 
@@ -51,7 +53,7 @@ def test_one_strided_convolution_is_the_two_operations(
 @pytest.mark.parametrize("num_classes", [None, 3])
 @pytest.mark.parametrize("upsampling", ["nearest", "bilinear"])
 def test_a_block_up_is_that_of_the_paper(upsampling: Any, num_classes: int | None) -> None:
-    block = UpBlock(4, 6, num_classes, upsampling).double()
+    block = UpBlock(4, 6, partial(ClassBatchNorm2d, num_classes=num_classes), upsampling).double()
     x, label = torch.randn(3, 4, 4, 4, dtype=torch.float64), torch.tensor([2, 0, 1])
 
     def doubled(images: Tensor) -> Tensor:

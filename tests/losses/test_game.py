@@ -37,6 +37,37 @@ def test_lazy_penalty_is_as_strong_on_average() -> None:
     assert sum(applied) == pytest.approx(sum(terms_at(eager, turn)["r1"].item() for turn in range(8)))
 
 
+LOGITS = torch.tensor([0.5, -2.0, 3.0, 1.0, -1.0])
+
+
+@pytest.mark.parametrize(("share", "best"), [(1.0, [0, 1, 2, 3, 4]), (0.6, [0, 2, 3]), (0.4, [2, 3]), (0.01, [2])])
+@pytest.mark.parametrize("loss", [Minimax(), NonSaturating(), LeastSquares(), Wasserstein(), Hinge(), Relativistic()])
+def test_the_generator_learns_from_its_best_fakes(loss: Any, share: float, best: list[int]) -> None:
+    """By hand: the mean over the best, of which each is still compared with the real image at its place."""
+    game, real = Game(loss), torch.tensor([1.0, 10.0, 100.0, 1000.0, 10000.0])
+    game.share = share
+    logits = LOGITS.clone().requires_grad_()
+    term = game.generator_terms(lambda: real, logits)["adversarial"]
+    each = [loss.generator(lambda i=i: real[i : i + 1], LOGITS[i : i + 1]).item() for i in best]
+    assert term.item() == pytest.approx(sum(each) / len(best))
+    (slopes,) = torch.autograd.grad(term, logits)
+    assert slopes[[number for number in range(5) if number not in best]].eq(0).all()
+
+
+def test_the_best_of_patches_are_the_best_images() -> None:
+    game, patches = Game(Wasserstein()), torch.tensor([[4.0, 4.0], [9.0, -9.0], [1.0, 1.0], [2.0, 3.0]])
+    game.share = 0.5
+    term = game.generator_terms(lambda: torch.zeros(()), patches.view(4, 1, 1, 2))["adversarial"]
+    assert term.item() == -(4 + 4 + 2 + 3) / 4
+
+
+def test_both_players_from_one_pass_hand_on_no_gradient_of_the_others() -> None:
+    game, real, fake = Game(NonSaturating()), torch.zeros(5), LOGITS
+    whole = game.gradient_ratio(real, fake)
+    game.share = 0.4
+    assert game.gradient_ratio(real, fake).tolist() == pytest.approx([0, 0, *(2.5 * whole[2:4]).tolist(), 0])
+
+
 def test_terms_carry_the_users_names() -> None:
     game = Game(NonSaturating(), penalties={"near real": R1(), "near fake": R2()})
     assert list(terms_at(game, 0)) == ["adversarial", "near real", "near fake"]

@@ -9,7 +9,20 @@ import torch
 from torch import nn
 
 from ganforge.layers.heads import ClassHead, CodeHead
-from ganforge.networks import acgan, infogan, patchgan, resnet, sngan, sngan_cnn, unet
+from ganforge.networks import (
+    acgan,
+    biggan,
+    infogan,
+    patchgan,
+    progan,
+    r3gan,
+    resnet,
+    sagan,
+    sngan,
+    sngan_cnn,
+    stylegan2,
+    unet,
+)
 
 from ..verdicts import output, projection
 
@@ -48,8 +61,56 @@ CODES = partial(CodeHead, codes={"categorical": [10], "continuous": 2})
         (lambda: infogan.Generator(74, 28, 1), 6_652_481),
         (lambda: infogan.Discriminator(28, 1), 6_559_169),
         (lambda: infogan.Discriminator(28, 1, head=CODES), 6_559_169 + 131_456 + 129 * 12),
+        (lambda: sagan.Generator(128, 32, 3, num_classes=10), 4_386_308),
+        (lambda: sagan.Discriminator(32, 3, head=projection(10)), 1_075_586),
+        (lambda: biggan.Generator(128, 32, 3, 64, 10, shared=None, hierarchical=False), 4_304_387),
+        (lambda: biggan.Discriminator(32, 3, head=projection(10)), 4_207_361),
+        (lambda: biggan.Generator(128, 32, 3, 64, 10), 4_373_251),
+        (lambda: biggan.Generator(128, 32, 3, 96, 10), 9_360_899),
+        (lambda: biggan.Discriminator(32, 3, 96, head=projection(10)), 9_456_769),
+        (lambda: biggan.Generator(80, 32, 3, 96, 10, attention=16), 9_416_196),
+        (lambda: biggan.Discriminator(32, 3, 48, 16, head=projection(10)), 2_415_170),
         (lambda: sngan_cnn.Generator(128, 32, 3), 3_813_379),
         (lambda: sngan_cnn.Discriminator(32, 3), 5_860_865),
+        (lambda: stylegan2.Generator(512, 32, 3, mapping_layers=2).mapping, 525_312),
+        (lambda: stylegan2.Generator(512, 32, 3, mapping_layers=2).synthesis, 19_422_227),
+        (lambda: stylegan2.Generator(512, 32, 3, mapping_layers=2), 19_947_539),
+        (lambda: stylegan2.Generator(512, 32, 3, mapping_layers=2, num_classes=10), 20_215_315),
+        (lambda: stylegan2.Discriminator(32, 3, "orig"), 20_720_641),
+        (lambda: stylegan2.Discriminator(32, 3, "resnet"), 21_507_073),
+        (lambda: stylegan2.Discriminator(32, 3, "orig", head=projection(10)), 23_089_664),
+        (lambda: stylegan2.Discriminator(32, 3, "resnet", head=projection(10)), 23_876_096),
+        *(
+            (partial(stylegan2.Generator, 128, 32, 3, 128, 2, channel_max=width, num_classes=10), parameters)
+            for width, parameters in ((64, 401_939), (128, 1_269_139), (256, 4_551_827))
+        ),
+        *(
+            (partial(stylegan2.Discriminator, 32, 3, channel_max=width, head=projection(10)), parameters)
+            for width, parameters in ((64, 375_360), (128, 1_496_192), (256, 5_974_272))
+        ),
+        (lambda: r3gan.Generator(64, 32, 3), 20_732_160),
+        (lambda: r3gan.Discriminator(32, 3), 20_683_776),
+        (lambda: r3gan.Generator(64, 32, 3, num_classes=10), 20_781_952),
+        (lambda: r3gan.Discriminator(32, 3, head=projection(10)), 21_280_512),
+        (lambda: r3gan.Generator(64, 64, 3), 22_429_824),
+        (lambda: r3gan.Discriminator(64, 3), 22_381_440),
+        (lambda: r3gan.Generator(64, 32, 3, 1536, group_width=32, num_classes=1000), 82_914_304),
+        (lambda: r3gan.Discriminator(32, 3, 1536, group_width=32, head=projection(1000)), 86_548_992),
+        (lambda: r3gan.Generator(64, 32, 3, 64, num_classes=10), 290_624),
+        (lambda: r3gan.Discriminator(32, 3, 64, head=projection(10)), 286_528),
+        (lambda: r3gan.Generator(64, 32, 3, 128, num_classes=10), 842_752),
+        (lambda: r3gan.Discriminator(32, 3, 128, head=projection(10)), 843_392),
+        (lambda: r3gan.Generator(64, 32, 3, 128, blocks=1, num_classes=10), 431_104),
+        (lambda: r3gan.Discriminator(32, 3, 128, blocks=1, head=projection(10)), 431_744),
+        (lambda: r3gan.Generator(64, 32, 3, 256, blocks=1, num_classes=10), 1_385_856),
+        (lambda: r3gan.Discriminator(32, 3, 256, blocks=1, head=projection(10)), 1_420_544),
+        (lambda: progan.Generator(512, 32, 3), 20_719_628),
+        (lambda: progan.Generator(512, 32, 3, num_classes=10), 20_801_548),
+        (lambda: progan.Discriminator(32, 3), 20_726_785),
+        (lambda: progan.Generator(128, 32, 3, fmap_base=1024, fmap_max=128), 1_112_268),
+        (lambda: progan.Discriminator(32, 3, fmap_base=1024, fmap_max=128), 1_114_049),
+        (lambda: progan.Generator(512, 1024, 3), 23_079_115),
+        (lambda: progan.Discriminator(1024, 3), 23_087_249),
     ],
 )
 def test_parameters_are_as_many_as_published(build: Callable[[], nn.Module], parameters: int) -> None:
@@ -226,6 +287,48 @@ def test_pixels_before_channels_in_memory_changes_nothing(name: str) -> None:
             [26.7350066, 14.3443999, 0.4926984, 26.6214825, 13.7503906],
             id="discriminator of classes",
         ),
+        pytest.param(
+            lambda: sagan.Generator(6, 32, 3, width=8, num_classes=3, upsampling="bilinear"),
+            (2, 6),
+            [0.5534414, 0.0528692, 0.0130802, 0.8684587, 0.3289971],
+            [0.2420364, 0.0795005, 0.0609445, 0.1485487, 0.1024021],
+            id="sagan generator",
+        ),
+        pytest.param(
+            lambda: sagan.Discriminator(32, 3, width=8, attention=8, head=projection(3)),
+            (5, 3, 32, 32),
+            [3.9197569, 0.8720903, 0.0329446, 4.6590228, 1.3755417],
+            [2.8000366, 0.6998219, 0.002803, 3.3303152, 1.0034695],
+            id="sagan discriminator",
+        ),
+        pytest.param(
+            lambda: biggan.Generator(6, 32, 3, 2, 3, shared=None, hierarchical=False),
+            (2, 6),
+            [0.4813127, 0.3722037, 0.455989, 0.5204872, -0.1655234],
+            [0.1492545, 0.3319633, -0.1810915, 0.3574349, 0.0442473],
+            id="biggan generator",
+        ),
+        pytest.param(
+            lambda: biggan.Generator(10, 32, 3, 2, 3, shared=5, hierarchical=True, attention=16),
+            (2, 10),
+            [0.5699374, 0.0608787, 0.4612055, 0.3072077, 0.1494852],
+            [0.0330936, 0.451636, 0.1229806, 0.1487673, 0.015929],
+            id="biggan generator of shared classes, hierarchy and attention",
+        ),
+        pytest.param(
+            lambda: biggan.Discriminator(32, 3, 2, head=projection(3)),
+            (5, 3, 32, 32),
+            [0.6211804, 1.6393464, -5.8725096, 1.1656012, 1.9532775],
+            [0.4246855, 1.0383185, -6.217539, 0.8692944, 1.3392952],
+            id="biggan discriminator",
+        ),
+        pytest.param(
+            lambda: biggan.Discriminator(32, 3, 2, 16, head=projection(3)),
+            (5, 3, 32, 32),
+            [15.0898749, 14.2086516, 8.6708174, 16.5361445, 14.0291443],
+            [11.6920375, 11.0976927, 7.1502299, 12.8523167, 11.0690524],
+            id="biggan discriminator with attention",
+        ),
     ],
 )
 def test_outputs_are_those_of_a_reference(
@@ -234,7 +337,9 @@ def test_outputs_are_those_of_a_reference(
     """Five outputs, evenly spaced, of a batch of `sines` in train mode, which is remembered, and then in eval mode.
 
     The numbers are those of mimicry (github.com/kwotsin/mimicry, MIT), with its own spectral norm and with rectifiers
-    that are not in place, as in the authors' code; filled by `fill`, in the order of our layers, in double precision.
+    that are not in place, as in the authors' code; those of BigGAN are of github.com/ajbrock/BigGAN-PyTorch (MIT), with
+    attention after the first of its discriminator's blocks. They were filled by `fill`, in the order of our layers, in
+    double precision.
     """
     player = network().double()
     fill(player)
@@ -274,3 +379,50 @@ def test_outputs_of_acgan_are_those_of_a_reference() -> None:
         for found, numbers in zip((images, said.logits, said.classes), expected, strict=True):
             places = torch.linspace(0, found.numel() - 1, 5).long()
             assert found.flatten()[places].tolist() == pytest.approx(numbers, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("level", "images", "logits"),
+    [
+        (0.0, [1.6755385, 0.6867374, 0.1857759, -1.5944229, 0.275804], [-0.221412, -0.1599476, -0.3119286, 0.074743]),
+        (0.4, [1.1485291, 0.1928812, 0.5273339, -0.8027864, 0.3736004], None),
+        (
+            1.0,
+            [0.3580149, -0.5479032, 1.0396709, 0.3846685, 0.520295],
+            [-0.1333687, -0.0984615, -0.2056646, -0.1144882],
+        ),
+        (
+            1.3,
+            [0.5070383, -0.015532, 0.8483756, 0.8528674, 0.3245575],
+            [-0.1083504, -0.0434231, -0.1530682, -0.1117599],
+        ),
+        (
+            1.75,
+            [0.7305734, 0.7830247, 0.5614327, 1.5551658, 0.0309512],
+            [-0.0129179, 0.0178903, -0.0313273, -0.0618603],
+        ),
+        (2.0, [0.8547595, 1.2266674, 0.4020199, 1.9453315, -0.1321634], [0.0416526, 0.0670539, 0.0015455, -0.0270563]),
+    ],
+)
+def test_growing_networks_compute_what_pytorch_gan_zoo_does(
+    level: float, images: list[float], logits: list[float] | None
+) -> None:
+    """Numbers of its networks with as many scales, images repeated to the full size; its `alpha` is the missing share.
+
+    It scales biases with the weights, and has a gain of sqrt(2) in every layer: its weights were those numbers over its
+    factor. Its deviations of a group were divided by 4 in the place of 3. It has no fade of the first level in D.
+    """
+    generator = progan.Generator(5, 16, 3, fmap_base=32, fmap_max=8).double()
+    discriminator = progan.Discriminator(16, 3, fmap_base=32, fmap_max=8, fused=False).double()
+    for network in (generator, discriminator):
+        network.grow(level)
+        first = 1
+        for name, weight in network.named_parameters():
+            numbers = sines(weight.shape, first)
+            first += weight.numel()
+            weight.data.copy_(numbers / 10 if name.endswith("bias") else math.sqrt(2) * numbers)
+    made = generator(sines((4, 5))).flatten()[::577][:5]
+    assert torch.allclose(made, torch.tensor(images, dtype=torch.float64), atol=1e-6)
+    if logits is not None:
+        judged = discriminator(sines((4, 3, 16, 16))).logits
+        assert torch.allclose(judged, torch.tensor(logits, dtype=torch.float64), atol=1e-6)

@@ -46,7 +46,7 @@ Composed = Callable[..., DictConfig]
 
 
 def played(composed: Composed, rounds: int, regularizers: dict[str, Regularizer], *words: str) -> Any:
-    """A run with `terms`, of each step player and names of the terms, and `groups`, the optimizers at first."""
+    """A run with `terms`, the player and the names of terms of each step, and `groups`, the optimizers at first."""
     run = build(composed(*TINY["mlp"], "data=digits", *QUICK, f"images={4 * rounds}", "loss=hinge", *words))
     system = run.system
     system.regularizers.update(regularizers)

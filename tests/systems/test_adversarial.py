@@ -197,13 +197,17 @@ def test_average_half_life_is_counted_in_images() -> None:
     torch.nn.init.ones_(average.weight)
     torch.nn.init.zeros_(live.weight)
     for _ in range(10):
-        update_average(average, live, decay(64, images_seen=1_000_000, half_life=640))
+        update_average(average, live, decay(64, half_life=640))
     assert average.weight.item() == pytest.approx(0.5)
 
 
-def test_average_ramps_up_with_the_clock() -> None:
-    assert decay(64, images_seen=64, half_life=10_000) < 1e-5
-    assert decay(64, images_seen=10_000_000, half_life=10_000) == pytest.approx(0.5 ** (64 / 10_000))
+def test_average_ramps_up_with_the_clock(composed: Compose) -> None:
+    system = experiment(composed, "system.average_half_life=10_000").system
+    halves = []
+    for images in (64, 100_000, 10_000_000):
+        system.progress.images_seen = images
+        halves.append(system.half_life)
+    assert halves == [pytest.approx(3.2), 5_000, 10_000]
 
 
 def test_average_copies_batch_statistics() -> None:

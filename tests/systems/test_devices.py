@@ -81,13 +81,40 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
 @pytest.mark.parametrize("loss", ["non_saturating", "lsgan", "wgan_gp", "relativistic"])
-@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan"])
+@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "sagan", "biggan", "r3gan", "stylegan2"])
 def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model: str, loss: str) -> None:
-    """With dropout, with pools that are full after the first rounds, and with power iteration."""
-    full = ["system.pool_size=10"] if model == "cyclegan" else []
-    run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *full)))
+    """With pools that are full after the first rounds, and all that BigGAN and StyleGAN2 have."""
+    words = {
+        "cyclegan": ["system.pool_size=10"],
+        "biggan": ["condition=projection", "regularizer=orthogonal", "system.judging=together"],
+        "stylegan2": ["model.generator.mixing=0.9", "regularizer=[path_length]", "condition=projection"],
+    }
+    run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *words.get(model, []))))
     run.system.training_step(next(iter(rounds(run))), 0)
     assert run.system.progress.images_seen == 64 * run.system.game.n_critic
+    assert all(value.device == META for value in run.system.progress.latest.values())
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize(
+    "name", ["lecam", "consistency", "balanced_consistency", "latent_consistency", "feature_matching", "top_k"]
+)
+def test_regularizers_never_wait_either(composed: Compose, name: str) -> None:
+    run = without_content(build(composed(*TINY["dcgan"], *QUICK, "loss=r1", f"regularizer={name}")))
+    run.system.schedules.clear()
+    run.system.game.share = 0.5
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert all(value.device == META for value in run.system.progress.latest.values())
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+def test_networks_that_grow_never_wait_either(composed: Compose) -> None:
+    """Eight rounds: the base, the first level's fade, the level alone, and the beginning of the second one's."""
+    growth = ["system.growth.stable=16", "system.growth.fade=16", "loss.n_critic=1"]
+    run = without_content(build(composed(*TINY["progan"], *QUICK, *growth)))
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert run.system.progress.images_seen == 64
+    assert run.system.generator.grown == run.system.averaged.grown == 1.5
     assert all(value.device == META for value in run.system.progress.latest.values())
 
 

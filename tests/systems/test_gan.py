@@ -19,6 +19,8 @@ from ganforge.sampling.latent import Latent
 from ganforge.systems.gan import GANModule
 from ganforge.systems.training import Training
 
+from ..conftest import TINY
+
 SLOPES = torch.tensor([[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]])
 """The gradients of `LinearCritic`, of norms 5, 1 and 0."""
 LABELS = torch.tensor([0, 1, 2, 2])
@@ -134,6 +136,43 @@ def test_everything_that_the_discriminator_sees_is_augmented() -> None:
     system.generator_terms(batch, drawn)
     assert augment.seen[3:] == [fake]
     assert system.progress.latest["augment/told"] == 1
+
+
+class Shy(nn.Module):
+    """Logits, features and classes of any image; counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 3)
+        self.calls = 0
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Verdict:
+        assert label is not None
+        self.calls += 1
+        said = self.layer(image.flatten(1)) * label[:, None]
+        return Verdict(said[:, 0], image.flatten(1), said[:, 1:])
+
+
+def test_judged_together_or_apart_is_the_same_where_images_are_not_mixed() -> None:
+    """Every part of both verdicts, and each image beside its own label; in one pass, and in two."""
+    system = painter()
+    system.discriminator = Shy()
+    batch = Batch(torch.randn(4, 2, 1, 1), LABELS)
+    apart = system.turn_about(batch, system.draw(batch))
+    together = system.as_one_batch(apart)
+    for one, other in ((together.real(), apart.real()), (together.fake(), apart.fake())):
+        assert one.codes is None and other.codes is None
+        for mine, theirs in zip(one[:3], other[:3], strict=True):
+            assert torch.allclose(mine, theirs)
+    assert system.discriminator.calls == 3
+    assert not torch.allclose(apart.real().logits, apart.fake().logits)
+
+
+def test_batch_norm_would_mix_real_images_with_fakes(composed: Callable[..., DictConfig]) -> None:
+    words = [*TINY["dcgan"], "metrics=none", "logger=none", "loss=hinge", "system.judging=together"]
+    with pytest.raises(ValueError, match="judging=together: the discriminator's batch norm would mix"):
+        build(composed(*words))
+    build(composed(*words, "normalization.discriminator=layer"))
 
 
 def test_without_augmentation_nothing_is_kept() -> None:

@@ -11,7 +11,7 @@ from ganforge.artifacts.records import printable, read_lines, read_yaml
 RECORDS = "metrics.jsonl"
 RESCORED = "evaluate"
 """What is in `by` of the lines that `evaluate.py` adds: a resumed run keeps them."""
-ORIGIN = ("weights", "seed", "fakes")
+ORIGIN = ("weights", "statistics", "seed", "fakes")
 """Entries of a stamp that say where the fakes come from; all others say how they were measured."""
 
 HUGE = 1e100

@@ -14,6 +14,7 @@ from ganforge.augment.colour import recolour
 from ganforge.augment.corruption import band_filter, cutout, noise
 from ganforge.augment.geometry import warp
 from ganforge.interfaces import Count, Terms
+from ganforge.precision import unrounded
 
 Group = Literal["blit", "geom", "color", "filter", "noise", "cutout"]
 PIPE: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], ...]] = {
@@ -31,7 +32,7 @@ class ADA(nn.Module):
     """Images (B, C, H, W) in [-1, 1] changed by those `groups` of the pipe, and the rule for p (section 3.2).
 
     r is the mean sign of D(real) over about `every` real images. Then p moves by the share of `ramp` that they were, up
-    if r is above `target`, and down otherwise; without a target p stays as it is.
+    if r is above `target`, and down otherwise; without a target p stays as it is, or follows a schedule.
 
     All that is remembered counts images, and is equal in all processes: p * ramp, and the signs and the logits since p
     moved last.
@@ -46,13 +47,12 @@ class ADA(nn.Module):
         self, groups: list[Group], p: float = 0.0, target: float | None = 0.6, every: Count = 256, ramp: Count = 500_000
     ) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"augment.p must be between 0 and 1, got {p}")
         self.transforms = [transform for name, group in PIPE.items() if name in groups for transform in group]
         self.target, self.every, self.ramp = target, every, ramp
-        self.register_buffer("raised", torch.tensor(round(p * ramp)))
+        self.register_buffer("raised", torch.tensor(0))
         self.register_buffer("signs", torch.tensor(0))
         self.register_buffer("logits", torch.tensor(0))
+        self.p = p
 
     @property
     def reads_signs(self) -> bool:
@@ -62,8 +62,18 @@ class ADA(nn.Module):
     def p(self) -> Tensor:
         return self.raised.float() / self.ramp
 
+    @p.setter
+    def p(self, share: float) -> None:
+        if not 0 <= share <= 1:
+            raise ValueError(f"augment.p must be between 0 and 1, got {share}")
+        self.raised.fill_(round(share * self.ramp))
+
+    @property
+    def scheduled(self) -> frozenset[str]:
+        return frozenset() if self.reads_signs else frozenset({"p"})
+
     def forward(self, images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, enabled=False):
+        with unrounded(images):
             changed = images.to(torch.promote_types(images.dtype, torch.float32))
             for transform in self.transforms:
                 changed = transform(changed, self.p)
@@ -72,7 +82,7 @@ class ADA(nn.Module):
     @torch.no_grad()
     def adapt(self, real_logits: Tensor) -> Terms:
         if self.target is None:
-            return {}
+            return {"p": self.p}
         signs, logits = over_all_ranks(real_logits)
         self.signs += signs
         self.logits += logits

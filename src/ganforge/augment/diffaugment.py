@@ -52,6 +52,7 @@ class DiffAugment(nn.Module):
 
     needs = frozenset({"images"})
     reads_signs = False
+    scheduled: frozenset[str] = frozenset()
 
     def __init__(self, policy: list[Policy]) -> None:
         super().__init__()

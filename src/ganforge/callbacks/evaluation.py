@@ -16,7 +16,7 @@ from ganforge.data.module import InMemoryData
 from ganforge.interfaces import Count
 from ganforge.metrics.features import Features
 from ganforge.sampling.sampler import Sampler
-from ganforge.scoring.evaluator import Evaluator
+from ganforge.scoring.evaluator import Evaluator, refuse_statistics
 from ganforge.systems.cyclegan import CycleGAN
 from ganforge.systems.system import System
 
@@ -35,6 +35,7 @@ class Evaluation(Periodic):
         self.records = Path(run_folder) / RECORDS
 
     def on_fit_start(self, trainer: Trainer, module: System) -> None:
+        refuse_statistics(self.evaluator.statistics, self.sampler(module))
         data = self.data(trainer)
         if trainer.is_global_zero:
             self.evaluator.prepare(data, module.device, self.sampler(module))

@@ -60,7 +60,8 @@ class Experiment:
 
     @property
     def images_per_round(self) -> int:
-        return self.data.batch_size * self.system.batches_per_round
+        """At most."""
+        return self.data.batch_size * self.system.batches_per_round * self.system.largest_batch_multiple
 
     def fit(self, checkpoint: Path | None = None) -> None:
         """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""

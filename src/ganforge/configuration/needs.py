@@ -96,6 +96,11 @@ def refuse_mixed_gradients(system: System) -> None:
             f"{needing[0]} needs each image's own gradient, which batch norm in the discriminator mixes up. "
             "Use normalization.discriminator=layer (or instance, or none)"
         )
+    if system.per_sample and any(getattr(layer, "mixes_images", False) for layer in system.discriminator.modules()):
+        raise ValueError(
+            "this system needs each image's own gradient, and a layer of the discriminator compares the images of a "
+            "batch. Use system=gan"
+        )
 
 
 def refuse_meaningless_signs(system: System) -> None:
@@ -178,6 +183,8 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
     if "loss" in config and config.loss.get("likelihood") == "bernoulli":
         needs.append(("loss.likelihood=bernoulli", frozenset({"images"}), "Use loss.likelihood=gaussian"))
+    for name, node in (config.get("regularizers") or {}).items():
+        needs.append((f"the regularizer {name}", get_object(node._target_).needs, "Leave regularizer= out"))
     if config.get("augment") is not None:
         augment = get_object(config.augment._target_)
         needs.append((f"the augmentation {augment.__name__}", augment.needs, "Leave augment= out"))

@@ -87,6 +87,8 @@ class RoundLoader:
     of which this rank gets an equal share. A step ends where the clock passes a multiple of one of `pauses`, at which
     a callback is due, and after `MOST_ROUNDS`: a framework around the training step then costs little.
 
+    Batches that begin at a place are `multiple` of it times as large.
+
     Sources are the counterparts of the images, in `split` or by `view`. With `unpaired` they are its images, or the
     view of these, in an order of their own.
     """
@@ -106,8 +108,9 @@ class RoundLoader:
         crop: int | None = None,
         view: View | None = None,
         unpaired: Batch | None = None,
+        multiple: Callable[[int], int] = lambda _: 1,
     ) -> None:
-        self.turns, self.images_per_round = turns, turns * batch_size
+        self.turns, self.images_per_round, self.multiple = turns, turns * batch_size, multiple
         self.start, self.pauses, self.view = start, pauses, view
         self.shown = Showing(split, seed, rank, ranks, flip, binarize, crop)
         self.unpaired = None
@@ -121,14 +124,15 @@ class RoundLoader:
             pause = min(((place // every + 1) * every for every in self.pauses), default=math.inf)
             step: list[Batch] = []
             while place < pause and len(step) < MOST_ROUNDS:
-                step.append(self._round(place))
-                place += self.images_per_round
+                count = self.multiple(place) * self.images_per_round
+                step.append(self._round(place, count))
+                place += count
             yield step
 
-    def _round(self, place: int) -> Batch:
-        batch = self.shown.at(place, self.turns, self.images_per_round)
+    def _round(self, place: int, count: int) -> Batch:
+        batch = self.shown.at(place, self.turns, count)
         if self.unpaired is not None:
-            other = self.unpaired.at(place, self.turns, self.images_per_round).images
+            other = self.unpaired.at(place, self.turns, count).images
             return batch._replace(sources=other if self.view is None else self.view(other))
         return batch if self.view is None else batch._replace(sources=self.view(batch.images))
 
@@ -323,6 +327,7 @@ class InMemoryData(LightningDataModule):
             pauses=[callback.every for callback in trainer.callbacks if hasattr(callback, "every")],
             binarize=self.binarize == "dynamic",
             crop=self.image_size if self.jitter else None,
+            multiple=system.batch_multiple,
         )
 
     def _shown(self, needs: frozenset[str], device: torch.device) -> dict[str, Any]:

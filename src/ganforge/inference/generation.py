@@ -43,6 +43,7 @@ class Request:
     first: int
     seed: int
     truncation: float | None
+    standing: bool
     labels: list[int] | None
     project: str | None
     output: str | None
@@ -69,6 +70,8 @@ def generate(request: Request, outputs: Path) -> tuple[Path, str]:
     if not draws_points(generator) and generator.image_shape[0] not in (1, 3):
         raise ValueError(f"{source} draws {generator.image_shape[0]} channels, and a picture has 1 or 3")
     refuse_unknown_labels(generator, request.labels)
+    if request.standing:
+        generator = generator.standing(request.truncation)
     folder = output_folder(request, source, outputs)
     write = write_points if draws_points(generator) else write_images
     with whole_folder(folder) as unfinished:

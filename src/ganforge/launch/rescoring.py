@@ -29,7 +29,7 @@ from ganforge.data.module import InMemoryData
 from ganforge.launch.messages import shown
 from ganforge.launch.stored import stored_config
 from ganforge.process.terminal import watched
-from ganforge.scoring.evaluator import BLOCK, Evaluator
+from ganforge.scoring.evaluator import BLOCK, Evaluator, Statistics, refuse_statistics
 from ganforge.scoring.fakes import Fakes
 from ganforge.scoring.stamps import best, comparable_to, differences, heading, last, nearest, records_of, scored
 from ganforge.scoring.table import score_table
@@ -50,6 +50,7 @@ class Request:
     fakes: Path | None
     checkpoint: Moment
     weights: Literal["ema", "live"] | None
+    statistics: Statistics | None
     images: int | None
     seed: int | None
     reference: Literal["held_out", "train"]
@@ -72,8 +73,9 @@ def requested(config: DictConfig) -> Request:
     request = Request(**{key: config[key] for key in hints} | paths)
     if request.fakes is not None:
         refuse_other_records(request.output or records_of(request.fakes))
-        if request.weights is not None:
-            raise ValueError("weights= are a run's, and fakes= have none: leave it out")
+        for key in ("weights", "statistics"):
+            if config[key] is not None:
+                raise ValueError(f"{key}= are a run's, and fakes= have none: leave it out")
     elif request.output is not None:
         raise ValueError("output= is for fakes=: the scores of a run are added to its own metrics.jsonl")
     return request
@@ -108,6 +110,7 @@ def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     others = [] if request.against is None else scored(request.against)
     data = loaded_data(run)
     sampler = sampler_with(weights, run, device)
+    refuse_statistics(statistics_of(run), sampler)
     evaluator, console = prepared(run, request, data, device, sampler)
     stamp = printable(evaluator.stamp)
     beside, unequal = while_training(folder, weights.images_seen, stamp)
@@ -202,7 +205,14 @@ def run_config(request: Request, folder: Path, config: DictConfig) -> DictConfig
     if not has_scores(run):
         raise ValueError(NOTHING)
     run.metrics.update(
-        stated({"images": request.images or COUNT, "seed": request.seed, "sample_from": request.weights})
+        stated(
+            {
+                "images": request.images or COUNT,
+                "seed": request.seed,
+                "sample_from": request.weights,
+                "statistics": request.statistics,
+            }
+        )
     )
     return run
 
@@ -253,7 +263,14 @@ def evaluator_of(run: DictConfig, request: Request) -> Evaluator:
         monitor=run.metrics.monitor,
         cache=run.paths.cache,
         reference=request.reference,
+        statistics=statistics_of(run),
     )
+
+
+def statistics_of(run: DictConfig) -> Statistics:
+    """The choice of a run; the oldest runs had none."""
+    chosen: Statistics = run.metrics.get("statistics", "running")
+    return chosen
 
 
 def while_training(

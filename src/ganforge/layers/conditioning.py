@@ -19,13 +19,16 @@ class ClassEmbedding(nn.Module):
         self.norm = SpectralNorm(num_classes) if spectral_norm else nn.Identity()
 
     def forward(self, label: Tensor | None) -> Tensor:
-        assert label is not None, "a conditional network needs a label for each image"
-        try:
-            return nn.functional.embedding(label, self.norm(self.weight))
-        except IndexError as error:
-            raise ValueError(
-                f"labels must be from 0 to {len(self.weight) - 1}, not {label.min()} to {label.max()}"
-            ) from error
+        return rows_of(self.norm(self.weight), label)
+
+
+def rows_of(matrix: Tensor, label: Tensor | None) -> Tensor:
+    """Of a matrix (num_classes, size) a row for each of the labels (B,)."""
+    assert label is not None, "a conditional network needs a label for each image"
+    try:
+        return nn.functional.embedding(label, matrix)
+    except IndexError as error:
+        raise ValueError(f"labels must be from 0 to {len(matrix) - 1}, not {label.min()} to {label.max()}") from error
 
 
 class LabelledLatent(nn.Module):

@@ -1,5 +1,6 @@
 """Normalisation by name, as the configuration spells it, and by class."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -18,6 +19,12 @@ class InstanceNorm(nn.InstanceNorm2d):
         if input.requires_grad and len(input) == 1:  # batch norm, which is the same for one image, has the right one
             return functional.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)
         return super().forward(input)
+
+
+def pixel_norm(features: Tensor) -> Tensor:
+    """(B, C, ...) with a mean square of 1 over the channels of every pixel (Karras et al. 2018, section 4.2)."""
+    squares = features.to(torch.promote_types(features.dtype, torch.float32)).square().mean(1, keepdim=True)
+    return features * (squares + 1e-8).rsqrt().to(features.dtype)
 
 
 def normalization2d(kind: Normalization, channels: int) -> nn.Module:
@@ -71,3 +78,20 @@ class ClassBatchNorm2d(nn.Module):
             return normal
         scale, shift = self.embedding(label).to(normal.dtype)[:, :, None, None].chunk(2, 1)
         return torch.addcmul(shift, scale, normal)
+
+
+class ModulatedBatchNorm2d(nn.Module):
+    """Batch norm of (B, C, H, W) with a scale 1 + g and a shift that are functions of a condition (Brock et al. 2019).
+
+    `function(channels)` makes each of the two: a module from the condition to (B, C).
+    """
+
+    def __init__(self, channels: int, function: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain, self.shift = function(channels), function(channels)
+
+    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        normal = self.norm(x)
+        gain, shift = (made(condition).to(normal.dtype)[:, :, None, None] for made in (self.gain, self.shift))
+        return torch.addcmul(shift, 1 + gain, normal)

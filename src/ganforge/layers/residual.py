@@ -5,13 +5,14 @@ products in the place of 36. Its kernel is made of the 3x3 weights, which stay t
 """
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate, relu
 
+from ganforge.layers.equalized import EqualizedConv2d
 from ganforge.layers.initialization import glorot_
-from ganforge.layers.normalization import ClassBatchNorm2d
 from ganforge.layers.spectral import SNConv2d, kernel
 
 Upsampling = Literal["nearest", "bilinear"]
@@ -19,13 +20,22 @@ Upsampling = Literal["nearest", "bilinear"]
 
 def doubled_before(convolution: nn.Conv2d, images: Tensor) -> Tensor:
     """A 3x3 convolution that keeps the size, of images (B, C, H, W) repeated to (B, C, 2H, 2W)."""
-    overlapping = 4 * avg_pool2d(kernel(convolution).flip(2, 3).transpose(0, 1), 2, 1, 1)
-    return conv_transpose2d(images, overlapping, convolution.bias, 2, 1)
+    weight, bias = used(convolution)
+    overlapping = 4 * avg_pool2d(weight.flip(2, 3).transpose(0, 1), 2, 1, 1)
+    return conv_transpose2d(images, overlapping, bias, 2, 1)
 
 
 def halved_after(convolution: nn.Conv2d, images: Tensor) -> Tensor:
     """Means over 2x2 pixels of a 3x3 convolution that keeps the size: (B, C, H, W) -> (B, C', H/2, W/2)."""
-    return conv2d(images, avg_pool2d(kernel(convolution), 2, 1, 1), convolution.bias, 2, 1)
+    weight, bias = used(convolution)
+    return conv2d(images, avg_pool2d(weight, 2, 1, 1), bias, 2, 1)
+
+
+def used(convolution: nn.Conv2d) -> tuple[Tensor, Tensor | None]:
+    """The weights and the bias that one pass of it computes with."""
+    if isinstance(convolution, EqualizedConv2d):
+        return convolution.kernel(), convolution.shift()
+    return kernel(convolution), convolution.bias
 
 
 def same(inputs: int, outputs: int, spectral_norm: bool = False) -> nn.Conv2d:
@@ -42,29 +52,35 @@ def pointwise(inputs: int, outputs: int, spectral_norm: bool = False) -> nn.Conv
 
 
 class UpBlock(nn.Module):
-    """features (B, inputs, H, W), of the classes `label` (B,) -> (B, outputs, 2H, 2W).
+    """features (B, inputs, H, W) -> (B, outputs, 2H, 2W), under a `condition` of which only the norms know.
 
-    Without `num_classes` labels are ignored. The shortcut's 1x1 convolution comes before its upsampling: they commute.
+    `norm(channels)` makes one that is called with features and condition, such as a `ClassBatchNorm2d`. The shortcut's
+    1x1 convolution comes before its upsampling: they commute.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, num_classes: int | None = None, upsampling: Upsampling = "nearest"
+        self,
+        inputs: int,
+        outputs: int,
+        norm: Callable[[int], nn.Module],
+        upsampling: Upsampling = "nearest",
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         self.upsampling = upsampling
-        self.first_norm = ClassBatchNorm2d(inputs, num_classes)
-        self.first = same(inputs, outputs)
-        self.second_norm = ClassBatchNorm2d(outputs, num_classes)
-        self.second = same(outputs, outputs)
-        self.shortcut = pointwise(inputs, outputs)
+        self.first_norm = norm(inputs)
+        self.first = same(inputs, outputs, spectral_norm)
+        self.second_norm = norm(outputs)
+        self.second = same(outputs, outputs, spectral_norm)
+        self.shortcut = pointwise(inputs, outputs, spectral_norm)
 
-    def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
-        features = relu(self.first_norm(x, label), inplace=True)
+    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        features = relu(self.first_norm(x, condition), inplace=True)
         if self.upsampling == "nearest":
             features = doubled_before(self.first, features)
         else:
             features = self.first(self.doubled(features))
-        features = self.second(relu(self.second_norm(features, label), inplace=True))
+        features = self.second(relu(self.second_norm(features, condition), inplace=True))
         return features + self.doubled(self.shortcut(x))
 
     def doubled(self, images: Tensor) -> Tensor:

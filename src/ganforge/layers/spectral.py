@@ -51,9 +51,15 @@ class SNConv2d(nn.Conv2d):
     """A convolution by W / sigma, W as a matrix with a row for each output channel."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
     ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
         self.norm = SpectralNorm(out_channels)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -63,8 +69,8 @@ class SNConv2d(nn.Conv2d):
 class SNLinear(nn.Linear):
     """A linear map by W / sigma."""
 
-    def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__(in_features, out_features)
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__(in_features, out_features, bias)
         self.norm = SpectralNorm(out_features)
 
     def forward(self, input: Tensor) -> Tensor:

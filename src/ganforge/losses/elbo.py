@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ganforge.interfaces import Terms
-from ganforge.losses.game import full
+from ganforge.precision import full
 
 SMALLEST, LARGEST = -30.0, 20.0
 """Of the logarithm of a posterior's variance, as in Rombach et al. 2022: its exponential stays finite."""

@@ -6,11 +6,7 @@ import torch
 from torch import Tensor
 
 from ganforge.interfaces import AdversarialLoss, Constraint, Critic, Penalty, Terms
-
-
-def full(tensor: Tensor) -> Tensor:
-    """In float32 where it is less precise."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+from ganforge.precision import full, unrounded
 
 
 class Game:
@@ -19,6 +15,9 @@ class Game:
     `n_critic` discriminator turns precede every generator turn. `penalties` are named by the user, and their
     names become the logged terms. A penalty with `interval` k is applied at every k-th discriminator turn, k times
     as strongly (lazy regularisation, Karras et al. 2020, appendix B).
+
+    The generator learns from a `share` of its fakes, those with the largest logits (Sinha et al. 2020, "Top-k Training
+    of GANs"). It is 1 but where it follows a schedule.
     """
 
     def __init__(
@@ -34,6 +33,7 @@ class Game:
         self.n_critic = n_critic
         self.penalties = dict(penalties or {})
         self.constraint = constraint
+        self.share = 1.0
 
     def discriminator_terms(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
         return {"adversarial": self.adversarial.discriminator(full(real_logits), full(fake_logits))}
@@ -43,7 +43,7 @@ class Game:
         terms: Terms = {}
         for name, penalty in self.penalties.items():
             if due(penalty.interval):
-                with torch.autocast(real.device.type, enabled=False):
+                with unrounded(real):
                     terms[name] = penalty.interval * penalty(critic, full(real), full(fake))
         return terms
 
@@ -54,7 +54,15 @@ class Game:
             with torch.no_grad():
                 return full(real_logits())
 
-        return {"adversarial": self.adversarial.generator(without_gradient, full(fake_logits))}
+        return {"adversarial": self.generator_loss(without_gradient, full(fake_logits))}
+
+    def generator_loss(self, real_logits: Callable[[], Tensor], fake_logits: Tensor) -> Tensor:
+        """That of the best `share` of the fakes, at least of one; each goes with the real image at its place."""
+        if self.share == 1:
+            return self.adversarial.generator(real_logits, fake_logits)
+        count = max(1, round(self.share * len(fake_logits)))
+        best = fake_logits.reshape(len(fake_logits), -1).mean(1).topk(count).indices
+        return self.adversarial.generator(lambda: real_logits()[best], fake_logits[best])
 
     def has_a_sign(self) -> bool:
         """Whether a discriminator that cannot tell real from fake says zero.
@@ -74,5 +82,5 @@ class Game:
         """
         real, fake = full(real_logits.detach()), full(fake_logits.detach()).requires_grad_()
         (discriminators,) = torch.autograd.grad(self.adversarial.discriminator(real, fake), fake)
-        (generators,) = torch.autograd.grad(self.adversarial.generator(lambda: real, fake), fake)
+        (generators,) = torch.autograd.grad(self.generator_loss(lambda: real, fake), fake)
         return generators / discriminators

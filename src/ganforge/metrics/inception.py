@@ -15,6 +15,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 )
 
 from ganforge.interfaces import Batch, Cached
+from ganforge.precision import unrounded
 
 SHA256_PREFIX = "6726825d"
 CPU_BLOCK = 10
@@ -51,7 +52,7 @@ class InceptionExtractor:
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         self.network.to(images.device)
         blocks = images.expand(-1, 3, -1, -1).split(CPU_BLOCK if images.device.type == "cpu" else len(images))
-        with torch.autocast(images.device.type, enabled=False):
+        with unrounded(images):
             features, logits = zip(*map(self.network, blocks), strict=True)
         return torch.cat(features), torch.cat(logits)
 

@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganforge.interfaces import Batch, Cached
 from ganforge.metrics.fingerprint import fingerprint
+from ganforge.precision import unrounded
 from ganforge.randomness import derived_generator
 
 BLOCK = 50
@@ -149,6 +150,6 @@ class TrainedExtractor(ABC):
         """Features and answers for images in [-1, 1]."""
         self.network.to(images.device)
         blocks = images.contiguous(memory_format=torch.channels_last).split(BLOCK)
-        with torch.autocast(images.device.type, enabled=False):
+        with unrounded(images):
             features, answers = zip(*map(self.network, blocks), strict=True)
         return torch.cat(features), torch.cat(answers)

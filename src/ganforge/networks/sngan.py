@@ -5,6 +5,8 @@ The papers' have 32 pixels. Here every stage is `width` channels wide at any siz
 the discriminator halves until twice as many are left, at least once, and has two more blocks.
 """
 
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
@@ -12,6 +14,7 @@ from ganforge.interfaces import Verdict
 from ganforge.layers.conditioning import LabelPlanes
 from ganforge.layers.heads import Head, HeadFactory, Projection
 from ganforge.layers.initialization import glorot_
+from ganforge.layers.normalization import ClassBatchNorm2d
 from ganforge.layers.residual import DownBlock, UpBlock, Upsampling
 from ganforge.layers.spectral import SNLinear
 from ganforge.networks.dcgan import base_and_depth, doubled
@@ -39,7 +42,8 @@ class Generator(nn.Module):
         (width,) = doubled(width, 1)
         self.first = nn.Linear(latent_dim, width * base**2)
         self.shape = (width, base, base)
-        self.blocks = nn.ModuleList(UpBlock(width, width, num_classes, upsampling) for _ in range(depth))
+        norm = partial(ClassBatchNorm2d, num_classes=num_classes)
+        self.blocks = nn.ModuleList(UpBlock(width, width, norm, upsampling) for _ in range(depth))
         self.norm = nn.BatchNorm2d(width)
         self.last = nn.Conv2d(width, channels, 3, padding=1)
         glorot_(self.first)

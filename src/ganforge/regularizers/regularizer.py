@@ -11,6 +11,9 @@ from ganforge.interfaces import Terms, Turn
 class Regularizer(nn.Module):
     """Adds nothing; a subclass has the term of one player, or of both, weighted and in float32 at least."""
 
+    needs: frozenset[str] = frozenset()
+    """As of a `FeatureExtractor`."""
+
     def __init__(self, weight: float, interval: int = 1) -> None:
         super().__init__()
         if weight < 0:
@@ -18,6 +21,9 @@ class Regularizer(nn.Module):
         if interval < 1:
             raise ValueError(f"a regularizer's interval must be at least 1 turn, got {interval}")
         self.weight, self.interval = weight, interval
+
+    def refuse(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """Every player will do."""
 
     def discriminator(self, turn: Turn) -> Tensor | None:
         return None

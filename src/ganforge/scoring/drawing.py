@@ -27,13 +27,15 @@ class Drawing:
         codes = self.latent.codes
         self.scores_codes = codes is not None and len(codes.categorical) > 0 and "labels" in extractor.needs
 
-    def all_inputs(self) -> Inputs:
-        generator = derived_generator("evaluation", self.seed)
-        latents = self.latent.sample(self.count, generator=generator)
+    def inputs(self, generator: torch.Generator, count: int) -> Inputs:
+        latents = self.latent.sample(count, generator=generator)
         if self.class_pool is None:
             return Inputs(latents)
-        chosen = torch.randint(len(self.class_pool), (self.count,), generator=generator)
-        return Inputs(latents, self.class_pool[chosen])
+        return Inputs(latents, self.class_pool[torch.randint(len(self.class_pool), (count,), generator=generator)])
+
+    def all_inputs(self) -> Inputs:
+        """Those of the fakes that are scored."""
+        return self.inputs(derived_generator("evaluation", self.seed), self.count)
 
     def scores(self, logits: Tensor) -> dict[str, float]:
         """Of the fakes' class logits (count, K), in the order of their latents."""

@@ -16,12 +16,23 @@ from ganforge.data.module import InMemoryData
 from ganforge.interfaces import FeatureExtractor, Inputs
 from ganforge.metrics.features import Features
 from ganforge.metrics.fingerprint import fingerprint
-from ganforge.randomness import derived_seed
+from ganforge.randomness import derived_generator, derived_seed
 from ganforge.sampling.sampler import Sampler
+from ganforge.sampling.standing import BATCHES, IMAGES, batch_norms, with_standing_statistics
 from ganforge.scoring.drawing import Drawing
 from ganforge.scoring.translation import Translation
 
 BLOCK = 250
+Statistics = Literal["running", "standing"]
+
+
+def refuse_statistics(statistics: Statistics, sampler: Sampler) -> None:
+    """ValueError where "standing" ones are asked for, and there are no latents to draw, or no batch norms."""
+    if statistics == "running":
+        return
+    if sampler.latent is None:
+        raise ValueError("metrics.statistics=standing is for generators from latents: use running")
+    batch_norms(sampler.network)
 
 
 def never() -> bool:
@@ -34,7 +45,8 @@ class Evaluator:
     They are compared with the split `reference`. As many real images of the other split are scored in the same way:
     what a perfect generator would get, which no FID of a finite set puts at zero; whether images are of their class is
     asked of held-out ones, which the extractor has not learned from. Sources are scored in the place of their
-    translations as well. `scores` are built with the reference's `Features` and fed with `features=` and
+    translations as well. With `statistics` "standing", batch norms have those of latents like those of the fakes,
+    not those of training. `scores` are built with the reference's `Features` and fed with `features=` and
     `logits=`.
     """
 
@@ -48,12 +60,13 @@ class Evaluator:
         monitor: str,
         cache: str,
         reference: Literal["held_out", "train"] = "held_out",
+        statistics: Statistics = "running",
     ) -> None:
         if images < 10:
             raise ValueError(f"metrics.images must be at least 10 for scores to mean anything, got {images}")
         self.extractor, self.score_factories = extractor, dict(scores)
         self.images, self.seed, self.sample_from = images, seed, sample_from
-        self.monitor, self.reference = monitor, reference
+        self.monitor, self.reference, self.statistics = monitor, reference, statistics
         self.cache = Cache(Path(cache))
         self.drawing: Drawing | None = None
         self.translation: Translation | None = None
@@ -103,6 +116,7 @@ class Evaluator:
             "fake_images": self.images,
             "image_size": real.shape[-1],
             "weights": self.sample_from,
+            **({"statistics": self.statistics} if self.statistics == "standing" else {}),
             "seed": self.seed,
             **({} if self.translation is None else {"sources": self.translation.fingerprint}),
             **self._settings(),
@@ -145,9 +159,17 @@ class Evaluator:
     def fakes(self, sampler: Sampler, numbers: Iterable[Tensor]) -> Iterable[Tensor]:
         """The fakes of these numbers, uint8, in blocks; what a network itself draws depends on `seed` as well."""
         torch.manual_seed(derived_seed("evaluation", self.seed))
+        if self.statistics == "standing":
+            sampler = self._standing(sampler)
         inputs = self._drawn_inputs() if self.translation is None else self.translation.inputs
         for some in numbers:
             yield to_uint8(sampler.images(inputs(some)))
+
+    def _standing(self, sampler: Sampler) -> Sampler:
+        assert self.drawing is not None
+        generator = derived_generator("standing", self.seed)
+        batches = [self.drawing.inputs(generator, IMAGES) for _ in range(BATCHES)]
+        return Sampler(with_standing_statistics(sampler.network, batches), sampler.latent)
 
     def _drawn_inputs(self) -> Callable[[Tensor], Inputs]:
         assert self.drawing is not None, "prepare() takes what is to be scored"

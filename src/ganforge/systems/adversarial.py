@@ -123,10 +123,14 @@ class AdversarialModule(System):
         return eager
 
     def scheduled_keys(self, owner: str) -> set[str]:
+        if owner == "game":
+            return {"share"}
         return {"weight"} if owner in self.game.penalties else super().scheduled_keys(owner)
 
     def follow(self, owner: str, key: str, value: float) -> None:
-        if owner in self.game.penalties:
+        if owner == "game":
+            self.game.share = value
+        elif owner in self.game.penalties:
             self.game.penalties[owner].weight = value
         else:
             super().follow(owner, key, value)

@@ -6,15 +6,13 @@ from torch import nn
 from ganforge.compat.torch import lerp_each_
 
 RAMP_UP = 0.05
-"""The half-life never exceeds this share of the images seen, so that the initial weights are soon forgotten
+"""A constant half-life never exceeds this share of the images seen, so that the initial weights are soon forgotten
 (Karras et al. 2020, stylegan2-ada's `ema_rampup`)."""
 
 
-def decay(images: int, images_seen: int, half_life: float) -> float:
-    """The weight that the average keeps when `images` more have been seen, `images_seen` in all."""
-    if half_life == 0:
-        return 0.0
-    return 0.5 ** (images / min(half_life, RAMP_UP * images_seen))
+def decay(images: int, half_life: float) -> float:
+    """The weight that the average keeps when `images` more have been seen."""
+    return 0.5 ** (images / half_life) if half_life else 0.0
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from ganforge.interfaces import Batch, Critic, Inputs, Terms
-from ganforge.losses.game import full
+from ganforge.precision import full
 from ganforge.sampling.sampler import Sampler
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.pictures import in_rows

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ganforge.compat.torch import BatchNorm
 from ganforge.interfaces import Augmentation, Batch, Critic, Drawn, Inputs, Terms, Turn, Verdict
 from ganforge.regularizers.regularizer import Regularizer, Regularizers
 from ganforge.sampling.latent import Latent
@@ -22,7 +24,9 @@ class GANModule(AdversarialModule):
     A batch's labels go with its real images and with its fakes alike; networks that take none ignore them. What the
     discriminator sees passes through `augment`. `regularizers` are named by the user, as penalties are. `lazy` says
     whether terms with an interval are minimised in "joint" steps with the others, or in a step of their "own" after
-    that (Karras et al. 2020, appendix B), for which rates and betas are then corrected.
+    that (Karras et al. 2020, appendix B), for which rates and betas are then corrected. `judging` says whether the
+    discriminator judges real images and fakes "apart", or "together" as one batch, in which it must not mix images: its
+    spectral norms then take one step of power iteration in a turn, not two (Brock et al. 2019, the authors' code).
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class GANModule(AdversarialModule):
         augment: Augmentation | None = None,
         regularizers: Mapping[str, Regularizer] | None = None,
         lazy: Literal["joint", "own"] = "joint",
+        judging: Literal["apart", "together"] = "apart",
         **adversarial: Any,
     ) -> None:
         super().__init__(**adversarial)
@@ -38,6 +43,14 @@ class GANModule(AdversarialModule):
         self.augment = augment
         self.regularizers = Regularizers(regularizers)
         self.lazy = lazy
+        for name in self.regularizers:
+            self.regularizers.member(name).refuse(self.generator, self.discriminator)
+        self.judging = judging
+        if judging == "together" and any(map(mixes_images, self.discriminator.modules())):
+            raise ValueError(
+                "system.judging=together: the discriminator's batch norm would mix real images with fakes, or its "
+                "minibatch deviation would. Use apart, or a discriminator with neither"
+            )
         for name in self.game.penalties.keys() & self.regularizers.keys():
             raise ValueError(f"a penalty and a regularizer are both called {name}: rename one")
 
@@ -57,6 +70,8 @@ class GANModule(AdversarialModule):
 
     def discriminator_terms(self, batch: Batch, drawn: Drawn) -> Terms:
         turn = self.turn_about(batch, drawn._replace(images=drawn.images.detach()))
+        if self.judging == "together":
+            turn = self.as_one_batch(turn)
         real, fake = turn.real().logits, turn.fake().logits
         self.observe_logits(real, fake)
         terms = self.game.discriminator_terms(real, fake) | self.penalty_terms(batch, drawn)
@@ -76,7 +91,20 @@ class GANModule(AdversarialModule):
                 return self.judge(batch.images, batch)
 
         judge = partial(self.judge, batch=batch)
-        return Turn(batch, drawn, real, cache(partial(judge, drawn.images)), judge, self.generator, self.discriminator)
+        fake = cache(partial(judge, drawn.images))
+        images_seen = self.progress.images_seen
+        return Turn(batch, drawn, real, fake, judge, self.generator, self.discriminator, images_seen)
+
+    def as_one_batch(self, turn: Turn) -> Turn:
+        """The same turn, with both verdicts from one pass."""
+
+        @cache
+        def verdicts() -> list[Verdict]:
+            images, labels = torch.cat([turn.batch.images, turn.drawn.images]), turn.batch.labels
+            both = self.judge(images, Batch(images, None if labels is None else labels.repeat(2)))
+            return [Verdict(*half) for half in zip(*map(halves, both), strict=True)]
+
+        return replace(turn, real=lambda: verdicts()[0], fake=lambda: verdicts()[1])
 
     def penalty_terms(self, batch: Batch, drawn: Drawn, alone: bool = False) -> Terms:
         due = self.due(self.turns_before(batch), alone)
@@ -125,10 +153,22 @@ class GANModule(AdversarialModule):
         return {"codes": self.sampler().images(Inputs(ways.flatten(0, 1))).unflatten(0, ways.shape[:2])}
 
     def scheduled_keys(self, owner: str) -> set[str]:
+        if owner == "augment" and self.augment is not None:
+            return set(self.augment.scheduled)
         return {"weight"} if owner in self.regularizers else super().scheduled_keys(owner)
 
     def follow(self, owner: str, key: str, value: float) -> None:
-        if owner in self.regularizers:
+        if owner == "augment":
+            setattr(self.augment, key, value)
+        elif owner in self.regularizers:
             self.regularizers.member(owner).weight = value
         else:
             super().follow(owner, key, value)
+
+
+def mixes_images(layer: nn.Module) -> bool:
+    return isinstance(layer, BatchNorm) or getattr(layer, "mixes_images", False)
+
+
+def halves(verdict: Tensor | None) -> tuple[Any, ...]:
+    return (None, None) if verdict is None else verdict.chunk(2)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from ganforge.interfaces import Batch, Drawn, Inputs, Terms, Verdict
-from ganforge.losses.game import full
+from ganforge.precision import full
 from ganforge.systems.gan import GANModule
 from ganforge.systems.pictures import in_rows
 

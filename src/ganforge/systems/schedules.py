@@ -43,6 +43,26 @@ class Cosine(Linear):
 
 
 @dataclass(frozen=True)
+class Geometric:
+    """`start`, which after each `every` images is `ratio` of what it was, down to `end`."""
+
+    start: float
+    end: float
+    ratio: float
+    every: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ratio < 1 or self.every < 1:
+            raise ValueError(
+                f"a geometric schedule needs a ratio between 0 and 1, not {self.ratio}, and images between its steps, "
+                f"not {self.every:,}"
+            )
+
+    def __call__(self, images_seen: int) -> float:
+        return max(self.start * self.ratio ** (images_seen // self.every), self.end)
+
+
+@dataclass(frozen=True)
 class Ramp:
     """`share` of the images seen, up to `limit`."""
 

@@ -16,7 +16,7 @@ from ganforge.interfaces import Batch, Progress, Terms
 from ganforge.process.memory import keep_freed_memory
 from ganforge.randomness import derived_seed
 from ganforge.sampling.sampler import Sampler
-from ganforge.systems.averaging import decay, update_average
+from ganforge.systems.averaging import RAMP_UP, decay, update_average
 from ganforge.systems.replicas import Replicas, average_gradients, share_buffers
 from ganforge.systems.schedules import Schedule
 from ganforge.systems.training import Training
@@ -97,6 +97,14 @@ class System(LightningModule):
         `held_out` are some images of which none was trained with, on the device and in [-1, 1].
         """
         return {}
+
+    def batch_multiple(self, images_seen: int) -> int:
+        """How many times `data.batch_size` images a batch has that is shown at this moment."""
+        return 1
+
+    @property
+    def largest_batch_multiple(self) -> int:
+        return 1
 
     @property
     def batches_per_round(self) -> int:
@@ -179,12 +187,15 @@ class System(LightningModule):
         for (owner, key), schedule in self.schedules.items():
             self.follow(owner, key, schedule(before))
         self.play(batch)
-        if self.average_half_life is None:
-            keep = 0.0
-        else:
-            images_seen = self.progress.images_seen
-            keep = decay(images_seen - before, images_seen, self.average_half_life)
+        keep = decay(self.progress.images_seen - before, self.half_life)
         update_average(self.averaged, getattr(self, self.averaged_player), keep)
+
+    @property
+    def half_life(self) -> float:
+        """Of the average now, in images: what a schedule says, or else a constant that is ramped up."""
+        if self.average_half_life is None or ("average", "half_life") in self.schedules:
+            return self.average_half_life or 0.0
+        return min(self.average_half_life, RAMP_UP * self.progress.images_seen)
 
     def parts(self, batch: Batch) -> list[Batch]:
         """The batches whose gradients a turn averages."""

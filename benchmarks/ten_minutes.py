@@ -1,0 +1,135 @@
+"""What ten minutes of training buy: each network in its own published game, at its small size, on the same images.
+
+usage: python benchmarks/ten_minutes.py [NETWORK ...] [--data digits] [--seeds 1] [--minutes 10] [--json FILE]
+       python benchmarks/ten_minutes.py --table FILE
+
+A network is trained by `python src/train.py`, with all cores and nothing beside it, for as many images as it sees in
+the minutes at the speed of a short trial before. The clock stands while scores are computed, once, at the end. What
+diverges or collapses stays in the table. `--json` gains a line with every run, so that an end by force loses no other.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from loops import ROOT, apart, experiment
+
+from ganforge.data.module import MOST_ROUNDS
+
+NETWORKS = {
+    "mlp": "model=mlp loss=non_saturating",
+    "dcgan": "",
+    "sngan": "experiment=sngan_digits",
+    "sngan_cnn": "model=sngan_cnn optimizer=adam model.generator.width=16",
+    "sagan": "experiment=sagan_digits",
+    "biggan": "experiment=biggan_digits",
+    "acgan": "experiment=acgan_digits",
+    "infogan": "experiment=infogan_digits",
+    "progan": "experiment=progan_digits",
+    "stylegan2": "experiment=stylegan2_digits",
+    "r3gan": "experiment=r3gan_digits",
+}
+"""Overrides of `python src/train.py`."""
+DATA = {"digits": "data=digits", "mnist": "data=mnist data.image_size=32 metrics.images=5000"}
+TRIAL = 20.0
+"""Seconds for which the speed is measured."""
+SCORES = ("fid", "precision", "recall")
+
+
+def facts(words: str) -> tuple[dict[str, int], int]:
+    """Parameters of each player, and images of a round."""
+    with tempfile.TemporaryDirectory() as home:
+        run = experiment(words, 1000, Path(home))
+    players = {player: getattr(run.system, player).parameters() for player in run.system.players}
+    return {
+        player: sum(weight.numel() for weight in weights) for player, weights in players.items()
+    }, run.images_per_round
+
+
+def speed(words: str, images_per_round: int) -> float:
+    """Images per second, in a process of its own, for about the seconds of a trial."""
+    least = 8 * MOST_ROUNDS * images_per_round
+    rough = apart("ours", words, least)["rate"]
+    return apart("ours", words, max(least, int(rough * TRIAL)))["rate"]
+
+
+def trained(words: str, images: int, folder: Path) -> dict[str, Any]:
+    """The last record of the run's scores; what ended it, where it has none."""
+    command = [sys.executable, str(ROOT / "src" / "train.py"), *words.split()]
+    command += [f"images={images}", f"evaluate_every={images}", f"hydra.run.dir={folder}", "logger=none"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    records = folder / "metrics.jsonl"
+    lines = records.read_text().splitlines() if records.exists() else []
+    return json.loads(lines[-1]) if lines else {"ended": (done.stderr or done.stdout).strip().splitlines()[-1]}
+
+
+def run(network: str, data: str, seed: int, minutes: float, keep: Path | None) -> dict[str, Any]:
+    words = NETWORKS[network]
+    parameters, images_per_round = facts(words)
+    rate = speed(words, images_per_round)
+    images = int(rate * 60 * minutes)
+    with tempfile.TemporaryDirectory() as home:
+        folder = (keep or Path(home)) / f"{network}_{data}_{seed}"
+        record = trained(f"{words} {DATA[data]} seed={seed}", images, folder)
+    line = {"network": network, "data": data, "seed": seed, "minutes": minutes, "images_per_second": round(rate, 1)}
+    return line | {"images": images, "parameters": parameters} | record
+
+
+def table(lines: list[dict[str, Any]]) -> str:
+    """In Markdown: a row for each network and data set, means and deviations over the seeds."""
+    rows = ["| network | data | seeds | FID | precision | recall | images seen | images/s | G, D parameters |"]
+    rows.append("|---" * 9 + "|")
+    for network, data in dict.fromkeys((line["network"], line["data"]) for line in lines):
+        group = [line for line in lines if (line["network"], line["data"]) == (network, data)]
+        shown = [spread([value(line, score) for line in group if "scores" in line]) for score in SCORES]
+        ended = "".join(f"; seed {line['seed']}: {line['ended']}" for line in group if "ended" in line)
+        sizes = ", ".join(f"{count:,}" for count in reversed(group[0]["parameters"].values()))
+        seen = f"{round(statistics.mean(line['images'] for line in group)):,}"
+        rate = f"{statistics.mean(line['images_per_second'] for line in group):,.0f}"
+        cells = [network, data, f"{len(group)}{ended}", *shown, seen, rate, sizes]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def value(line: dict[str, Any], score: str) -> float:
+    return next(number for name, number in line["scores"].items() if name.startswith(f"{score}_"))
+
+
+def spread(values: list[float]) -> str:
+    if not values:
+        return ""
+    mean = f"{statistics.mean(values):.3g}"
+    return f"{mean} ± {statistics.stdev(values):.2g}" if len(values) > 1 else mean
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", help=", ".join(NETWORKS))
+    parser.add_argument("--data", default="digits", help=", ".join(DATA))
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, help="a folder in which the runs stay")
+    parser.add_argument("--table", type=Path, help="only show what is in such a file")
+    given = parser.parse_args()
+    if given.table:
+        print(table([json.loads(line) for line in given.table.read_text().splitlines()]))
+        return
+    found = []
+    for seed in map(int, given.seeds.split(",")):
+        for network in given.networks or NETWORKS:
+            found.append(run(network, given.data, seed, given.minutes, given.keep))
+            print(json.dumps(found[-1]), flush=True)
+            if given.json:
+                with given.json.open("a") as file:
+                    file.write(json.dumps(found[-1]) + "\n")
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
