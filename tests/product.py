@@ -90,6 +90,8 @@ def words(cell: Cell, archive: Path) -> list[str]:
         chosen.append("normalization.discriminator=layer")
     if cell["system"] == "progressive":
         chosen += ["system.growth.stable=3", "system.growth.fade=5"]
+    if cell["condition"] == "codes":
+        chosen.append("model.latent.dim=16")
     if cell["fakes"] == "fresh":
         chosen.append("system.fakes=fresh")
     if cell["augment"] == "ada":
