@@ -15,6 +15,10 @@ Examples:
       two classes in turn, for a generator that learned classes; all without
   python src/generate.py run=outputs/train/my_run project=photo.png
       the latent whose image comes nearest to a photo, and how near
+  python src/generate.py run=outputs/train/my_run directions=8
+      also a picture of the eight directions in which images change the most
+  python src/generate.py run=outputs/train/my_stylegan2 psi=0.7
+      nearer to the average style; with styles there is a table that mixes them
 
 Image number i of a seed is the same whatever else is asked for: count=1000 and
 then first=1000 count=1000 make 2000 different ones. Of a generator of points

@@ -31,7 +31,7 @@ ALLOWED = {
     "pretrained": {"losses", "sampling"},
     "scoring": {"artifacts", "configuration", "data", "metrics", "pretrained", "process", "sampling"},
     "callbacks": {"artifacts", "data", "losses", "metrics", "process", "sampling", "scoring", "systems"},
-    "inference": {"artifacts", "data", "pretrained", "process"},
+    "inference": {"artifacts", "data", "pretrained", "process", "sampling"},
     "comparison": {"artifacts"},
     "launch": {"artifacts", "callbacks", "configuration", "data", "process", "scoring"},
     "search": {"artifacts", "launch", "process"},

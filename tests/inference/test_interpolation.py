@@ -37,3 +37,10 @@ def test_loop_passes_every_latent_once_and_closes() -> None:
     torch.testing.assert_close(way[::5], latents)
     torch.testing.assert_close(way[15:], slerp(latents[3], latents[0], torch.arange(5) / 5))
     torch.testing.assert_close(slerp(latents[3], latents[0], torch.tensor([1.0])), latents[:1])
+
+
+def test_a_straight_loop_stays_on_the_lines() -> None:
+    latents = torch.randn(3, 10)
+    way = loop(latents, 4, "straight")
+    torch.testing.assert_close(way[::4], latents)
+    torch.testing.assert_close(way[9], 0.75 * latents[2] + 0.25 * latents[0])

@@ -14,9 +14,11 @@ from ganforge.artifacts.files import replacing
 from ganforge.artifacts.folders import whole_folder
 from ganforge.artifacts.images import enlarged, grid, read_image, save_animation, save_png, to_uint8
 from ganforge.artifacts.tensors import save_tensors
-from ganforge.inference.interpolation import loop
+from ganforge.inference.directions import COLUMNS, PLACES, SAMPLES, principal_components, steepest, traverses
+from ganforge.inference.interpolation import WAYS, loop
 from ganforge.inference.projection import STARTS, STEPS, project
 from ganforge.inference.requests import typed
+from ganforge.inference.styles import SPACES, has_styles, mixing_table, seen_from, styles_of
 from ganforge.pretrained import (
     BLOCK,
     Pretrained,
@@ -29,6 +31,7 @@ from ganforge.pretrained import (
 from ganforge.process.terminal import watched
 
 GRID = 64
+MIXING_ROWS, MIXING_COLUMNS = 4, 7
 CLASS_ROWS, CLASS_COLUMNS = 64, 8
 LOOP_LATENTS, LOOP_STEPS = 6, 16
 
@@ -43,10 +46,14 @@ class Request:
     first: int
     seed: int
     truncation: float | None
-    standing: bool
     labels: list[int] | None
     project: str | None
     output: str | None
+    standing: bool = False
+    psi: float | None = None
+    space: str | None = None
+    interpolation: str | None = None
+    directions: int = 0
 
 
 def requested(config: DictConfig) -> Request:
@@ -57,6 +64,11 @@ def requested(config: DictConfig) -> Request:
         raise ValueError("say which generator: run=<a run folder>, or weights=<a .safetensors file>")
     if request.count < 1 or request.first < 0:
         raise ValueError(f"count={request.count} must be at least 1, and first={request.first} at least 0")
+    if request.directions < 0:
+        raise ValueError(f"directions={request.directions} must not be negative")
+    for key, value, known in (("space", request.space, SPACES), ("interpolation", request.interpolation, WAYS)):
+        if value is not None and value not in known:
+            raise ValueError(f"{key}={value} should be {' or '.join(known)}")
     return request
 
 
@@ -72,6 +84,10 @@ def generate(request: Request, outputs: Path) -> tuple[Path, str]:
     refuse_unknown_labels(generator, request.labels)
     if request.standing:
         generator = generator.standing(request.truncation)
+    if not has_styles(generator) and (request.psi is not None or request.space == "w"):
+        raise ValueError("psi= and space=w are for generators with styles, such as model=stylegan2: leave them out")
+    if request.psi is not None:
+        generator.network.psi = request.psi  # type: ignore[assignment]
     folder = output_folder(request, source, outputs)
     write = write_points if draws_points(generator) else write_images
     with whole_folder(folder) as unfinished:
@@ -117,6 +133,10 @@ def write_images(generator: PretrainedGenerator, request: Request, folder: Path)
         save_png(folder / "classes.png", class_grid(generator, request))
     if generator.latent.codes is not None:
         save_png(folder / "codes.png", code_grid(generator, request))
+    if has_styles(generator):
+        save_png(folder / "mixing.png", style_mixing(generator, request))
+    if request.directions:
+        save_png(folder / "directions.png", direction_grid(generator, request))
     frames = enlarged(to_uint8(loop_frames(generator, request)))
     save_animation(folder / "interpolation.gif", frames)
     save_animation(folder / "interpolation.png", frames)
@@ -138,14 +158,11 @@ def write_projection(generator: PretrainedGenerator, request: Request, picture: 
         raise ValueError("project= needs a generator of images, and this one draws points")
     target = read_image(picture, generator.image_shape)
     starts = range(max(STARTS, len(classes_of(generator, request))))
-    found = project(
-        generator,
-        target / 127.5 - 1,
-        generator.latents(len(starts), request.seed, request.truncation),
-        labels_of(generator, request, starts),
-        watched(range(STEPS), "projecting"),
-    )
-    tensors = {"z": found.z} if found.label is None else {"z": found.z, "label": found.label}
+    z, labels = generator.latents(len(starts), request.seed, request.truncation), labels_of(generator, request, starts)
+    space = space_of(generator, request)
+    drawer, points, labels = seen_from(space, generator, z, labels)
+    found = project(drawer, target / 127.5 - 1, points, labels, watched(range(STEPS), "projecting"))
+    tensors = {space: found.z} | ({} if found.label is None else {"label": found.label})
     save_tensors(folder / "latent.safetensors", tensors)
     save_png(folder / "projection.png", grid(enlarged(torch.stack([target, to_uint8(found.image[0])])), columns=2))
     return f"the latent of {picture}, and the image that it gives (PSNR {found.psnr:.1f} dB),"
@@ -180,12 +197,45 @@ def loop_frames(generator: PretrainedGenerator, request: Request) -> Tensor:
 
     Codes in the latents are those of the first as well.
     """
+    space = space_of(generator, request)
     latents = generator.latents(LOOP_LATENTS, request.seed, request.truncation, request.first)
-    noise = generator.latent.noise_dim
-    way = loop(latents[:, :noise], LOOP_STEPS)
-    way = torch.cat([way, latents[:1, noise:].expand(len(way), -1)], 1)
-    label = labels_of(generator, request, [request.first] * len(way))
-    return generator.images_from(way, label)
+    drawer, points, label = seen_from(space, generator, latents, one_class(generator, request, len(latents)))
+    noise = generator.latent.noise_dim if space == "z" else points.shape[1]
+    way = loop(points[:, :noise], LOOP_STEPS, request.interpolation or ("straight" if space == "w" else "sphere"))
+    way = torch.cat([way, points[:1, noise:].expand(len(way), *points[:1, noise:].shape[1:])], 1)
+    return drawer.images_from(way, None if label is None else label[:1].expand(len(way)))
+
+
+def style_mixing(generator: PretrainedGenerator, request: Request) -> Tensor:
+    """The first latents of the request in the rows, those after them in the columns."""
+    latents = generator.latents(MIXING_ROWS + MIXING_COLUMNS, request.seed, request.truncation, request.first)
+    labels = labels_of(generator, request, range(request.first, request.first + len(latents)))
+    styles = styles_of(generator, latents, labels)
+    return mixing_table(generator, styles[:MIXING_ROWS], styles[MIXING_ROWS:])
+
+
+def direction_grid(generator: PretrainedGenerator, request: Request) -> Tensor:
+    """A row for each of the directions in which images change the most, through the first latent of the request."""
+    space = space_of(generator, request)
+    count = SAMPLES if space == "w" else PLACES
+    latents = generator.latents(count, request.seed, request.truncation, request.first)
+    drawer, points, label = seen_from(space, generator, latents, one_class(generator, request, count))
+    if space == "w":
+        found = principal_components(points, request.directions)
+    else:
+        found = steepest(drawer, points, label, request.directions)
+    ways = traverses(points[0], *found)
+    images = drawer.images_from(ways.flatten(0, 1), None if label is None else label[:1].expand(ways[..., 0].numel()))
+    return grid(images, COLUMNS)
+
+
+def space_of(generator: PretrainedGenerator, request: Request) -> str:
+    return request.space or ("w" if has_styles(generator) else "z")
+
+
+def one_class(generator: PretrainedGenerator, request: Request, count: int) -> Tensor | None:
+    """The class of the first image of the request, `count` times."""
+    return labels_of(generator, request, [request.first] * count)
 
 
 def classes_of(generator: PretrainedGenerator, request: Request) -> Sequence[int]:

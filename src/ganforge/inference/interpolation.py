@@ -1,5 +1,7 @@
 """Ways between latents."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,15 @@ def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
     return points.float()
 
 
-def loop(latents: Tensor, steps: int) -> Tensor:
-    """Latents (N * steps, dim) on arcs from each of (N, dim) to the next, and from the last back to the first."""
+def straight(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Points (S, dim) at the shares (S,) of the line between two points (dim,)."""
+    return torch.lerp(start, end, share[:, None])
+
+
+WAYS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"sphere": slerp, "straight": straight}
+
+
+def loop(points: Tensor, steps: int, way: str = "sphere") -> Tensor:
+    """Points (N * steps, dim) on the way from each of (N, dim) to the next, and from the last back to the first."""
     share = torch.arange(steps) / steps
-    return torch.cat([slerp(start, end, share) for start, end in zip(latents, latents.roll(-1, 0), strict=True)])
+    return torch.cat([WAYS[way](start, end, share) for start, end in zip(points, points.roll(-1, 0), strict=True)])
