@@ -68,3 +68,16 @@ def test_what_is_classified_learns_its_classes(composed: Callable[..., DictConfi
     said = run.system.judge(some.images, some)
     assert (said.classes.argmax(1) == some.labels).double().mean() > 0.7
     assert {"discriminator/classes", "generator/classes"} <= run.system.progress.latest.keys()
+
+
+@pytest.mark.parametrize(("condition", "name"), [("auxiliary", "classes"), ("codes", "codes")])
+def test_terms_are_the_same_where_real_images_and_fakes_are_judged_together(
+    composed: Callable[..., DictConfig], condition: str, name: str
+) -> None:
+    words = [*TINY["mlp"], *QUICK, f"condition={condition}", "normalization.discriminator=none"]
+    system = build(composed(*words, "data.image_size=16", "system.judging=together")).system
+    batch = Batch(torch.randn(4, 1, 16, 16), torch.tensor([1, 2, 3, 4]) if condition == "auxiliary" else None)
+    with torch.no_grad():
+        about = system.turn_about(batch, system.draw(batch))
+        apart, together = map(system.regularizers.member(name).discriminator, (about, system.as_one_batch(about)))
+    assert together.item() == pytest.approx(apart.item(), rel=1e-5)
