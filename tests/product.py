@@ -46,7 +46,9 @@ def is_played(cell: Cell) -> bool:
         return False
     if cell["system"] == "one_stage" and cell["condition"] in ("auxiliary", "codes"):
         return False
-    if cell["system"] == ("one_stage" if cell["model"] == "progan" else "progressive"):
+    if cell["system"] == "progressive" and cell["model"] != "progan":
+        return False
+    if cell["system"] == "one_stage" and cell["model"] in ("progan", "stylegan2"):  # images compared with one another
         return False
     if cell["model"] not in NOISE_TO_IMAGE:
         plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"
