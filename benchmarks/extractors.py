@@ -32,6 +32,7 @@ from ganforge.interfaces import Batch
 from ganforge.metrics.classifier import ClassifierExtractor
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.process.quiet import quiet
+from ganforge.scoring.drawing import Drawing
 from ganforge.scoring.evaluator import BLOCK, Evaluator
 from ganforge.systems.gan import GANModule
 
@@ -70,9 +71,10 @@ class Fakes(Periodic):
         self.evaluator, self.drawn = evaluator, dict[str, Tensor]()
 
     def due(self, trainer: Trainer, module: GANModule) -> None:
-        self.drawn[str(module.progress.images_seen)] = torch.cat(
-            list(self.evaluator.fakes(module.sampler(self.evaluator.sample_from), self.evaluator.numbers()))
-        )
+        evaluator, sampler = self.evaluator, module.sampler(self.evaluator.sample_from)
+        evaluator.drawing = Drawing(sampler, evaluator.extractor, evaluator.images, evaluator.seed, None)
+        fakes = evaluator.fakes(sampler, evaluator.numbers())
+        self.drawn[str(module.progress.images_seen)] = torch.cat(list(fakes))
 
 
 def composed(words: list[str], folder: str) -> DictConfig:

@@ -24,6 +24,8 @@ TINY = {
     "dcgan": ["model=dcgan", "model.generator.width=2"],
     "sngan": ["model=sngan", "model.generator.width=2", "model.discriminator.width=2"],
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
+    "acgan": ["model=acgan", "model.generator.width=2", "model.discriminator.width=2"],
+    "infogan": ["model=infogan", "model.generator.width=2", "model.generator.hidden=8"],
     "stylegan2": ["model=stylegan2", "model.latent.dim=8", "model.generator.channel_max=4"],
     "sagan": ["model=sagan", "model.generator.width=2", "model.discriminator.width=2"],
     "biggan": [

@@ -19,7 +19,9 @@ from ganforge.configuration.build import build
 from .conftest import ADVERSARIAL, LOSSES, ROOT, TINY, composed_below
 
 Cell = dict[str, Any]
-NOISE_TO_IMAGE = ("dcgan", "mlp", "sngan", "sngan_cnn", "r3gan", "progan", "stylegan2", "sagan", "biggan")
+NOISE_TO_IMAGE = (
+    "acgan", "dcgan", "infogan", "mlp", "sngan", "sngan_cnn", "r3gan", "progan", "stylegan2", "sagan", "biggan",
+)  # fmt: skip
 FACTORS: dict[str, Sequence[Any]] = {
     "model": list(TINY),
     "loss": LOSSES,
@@ -41,6 +43,8 @@ def is_played(cell: Cell) -> bool:
     if (cell["loss"] in ADVERSARIAL) == cell["model"].startswith("vae"):
         return False
     if cell["system"] == "one_stage" and (cell["loss"] == "hinge" or cell["fakes"] == "fresh"):
+        return False
+    if cell["system"] == "one_stage" and cell["condition"] in ("auxiliary", "codes"):
         return False
     if cell["system"] == "progressive" and cell["model"] != "progan":
         return False
@@ -88,6 +92,8 @@ def words(cell: Cell, archive: Path) -> list[str]:
         chosen.append("normalization.discriminator=layer")
     if cell["system"] == "progressive":
         chosen += ["system.growth.stable=3", "system.growth.fade=5"]
+    if cell["condition"] == "codes":
+        chosen.append("model.latent.dim=16")
     if cell["fakes"] == "fresh":
         chosen.append("system.fakes=fresh")
     if cell["augment"] == "ada":

@@ -27,7 +27,7 @@ ALLOWED = {
     "artifacts": set(),
     "data": {"artifacts"},
     "metrics": set(),
-    "configuration": {"artifacts", "data", "losses", "metrics", "process", "systems"},
+    "configuration": {"artifacts", "data", "layers", "losses", "metrics", "process", "systems"},
     "pretrained": {"losses", "sampling"},
     "scoring": {"artifacts", "configuration", "data", "metrics", "pretrained", "process", "sampling"},
     "callbacks": {"artifacts", "data", "losses", "metrics", "process", "sampling", "scoring", "systems"},

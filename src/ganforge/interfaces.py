@@ -1,6 +1,6 @@
 """What the parts of ganforge expect of one another: batches, and protocols for losses, penalties and critics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple, Protocol
 
@@ -67,6 +67,34 @@ class Drawn(NamedTuple):
     inputs: Inputs
 
 
+@dataclass(frozen=True)
+class Codes:
+    """What the last `size` numbers of a latent are (Chen et al. 2016): one-hot vectors, then numbers in [-1, 1].
+
+    `categorical` says how many values each of the former has, `continuous` how many of the latter there are.
+    """
+
+    categorical: Sequence[int] = ()
+    continuous: int = 0
+
+    def __post_init__(self) -> None:
+        whole = all(type(number) is int for number in (*self.categorical, self.continuous))
+        if not whole or any(values < 2 for values in self.categorical) or self.continuous < 0 or self.size == 0:
+            raise ValueError(
+                "model.latent.codes needs a code: numbers of values, each at least 2, in categorical, or a number of "
+                f"dimensions in continuous, not {list(self.categorical)} and {self.continuous}"
+            )
+
+    @property
+    def size(self) -> int:
+        return sum(self.categorical) + self.continuous
+
+    def split(self, codes: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        """(B, size) -> (B, K) of each categorical code of K values, and (B, `continuous`)."""
+        *categorical, continuous = codes.split([*self.categorical, self.continuous], 1)
+        return categorical, continuous
+
+
 class Verdict(NamedTuple):
     """What a discriminator says of images."""
 
@@ -77,7 +105,8 @@ class Verdict(NamedTuple):
     classes: Tensor | None = None
     """(B, K): logits of the classes, from a discriminator that also classifies."""
     codes: Tensor | None = None
-    """(B, D): what it takes the latent's codes for, from one that also recovers them."""
+    """(B, `Codes.size`): logits of each categorical code of the latent, and means of the continuous ones, from one that
+    also recovers them."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,14 @@ def test_a_struck_translation_goes_on_to_the_same_end(tmp_path: Path, name: str,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("condition", ["auxiliary", "codes"])
+def test_terms_of_both_players_go_on_to_the_same_end(tmp_path: Path, condition: str) -> None:
+    words = [*SMALL, f"condition={condition}"]
+    whole = uninterrupted(tmp_path / "whole", words)
+    struck_and_resumed(whole, tmp_path / "run", words, FAULTS["in a generator's turn"])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [45, 90, 130])
 def test_networks_go_on_growing_where_they_were(tmp_path: Path, turn: int) -> None:
     """Struck in a fade, between two, and in the last one. The first round after the checkpoint that the run then starts

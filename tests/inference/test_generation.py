@@ -18,6 +18,7 @@ from ganforge.inference.generation import (
     Request,
     drawn,
     generate,
+    loop_frames,
     refuse_unknown_labels,
     requested,
     write_images,
@@ -253,3 +254,22 @@ def test_values_that_make_no_sense_are_named(overrides: list[str], message: str)
 def test_one_class_needs_no_brackets() -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         assert requested(compose("generate", ["run=a", "labels=3"])).labels == [3]
+
+
+def test_codes_have_a_picture_of_what_each_of_them_does(tmp_path: Path) -> None:
+    """And the loop through the latents keeps those of the first."""
+    latent = Latent(9, "normal", {"categorical": [3], "continuous": 1})
+    generator = PretrainedGenerator(mlp.Generator(9, 8, 1, [16]), latent, {}, {})
+    write_images(generator, replace(REQUEST, first=2, seed=3), tmp_path)
+    picture = read_image(tmp_path / "codes.png", (1, 4 * 9 + 1, 8 * 9 + 1))[0]
+    ways = latent.traverse(generator.latents(8, 3, first=2))
+    for row in range(4):
+        images = to_uint8(generator.images_from(ways[row]))
+        for column in range(8):
+            top, left = 1 + 9 * row, 1 + 9 * column
+            assert torch.equal(picture[top : top + 8, left : left + 8], images[column, 0])
+    seen = []
+    generator.images_from = lambda z, label: seen.append(z)  # type: ignore[assignment, method-assign, func-returns-value]
+    loop_frames(generator, replace(REQUEST, first=2, seed=3))
+    assert torch.equal(seen[0][:, 5:], generator.latents(1, 3, first=2)[:, 5:].expand(96, -1))
+    assert torch.allclose(seen[0][16, :5], generator.latents(1, 3, first=3)[0, :5], atol=1e-6)

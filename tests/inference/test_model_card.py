@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import numpy
+import torch
 import yaml
 
 from ganforge.inference.model_card import DATASETS, OWN_IMAGES, model_card
@@ -143,6 +145,22 @@ def test_snippets_of_a_conditional_generator_choose_classes() -> None:
     assert "labels=torch.arange(16) % 10" in card
     assert 'inputs["label"] = numpy.arange(16) % 10' in card
     assert rows(card)["classes"] == ["10, chosen by labels (B,) from 0"]
+
+
+def test_snippets_draw_codes_as_the_latent_has_them() -> None:
+    made, latent = generator(), Latent(9, "uniform", {"categorical": [3, 2], "continuous": 1})
+    drawer = PretrainedGenerator(Generator(9, 8, 1, [8]), latent, made.config, made.facts)
+    card = model_card(drawer, {**FILES, "model.pt": 0.0})
+    assert rows(card)["codes"] == ["its last 6 numbers: one of 3 one-hot, one of 2 one-hot, 1 in [-1, 1]"]
+    (ours,) = re.findall(r'model.pt"\)\((torch.cat.*)\)', card)
+    (numpys,) = re.findall(r'"z": (.*)\.astype', card)
+    for z in (eval(ours, {"torch": torch}), torch.from_numpy(eval(numpys, {"numpy": numpy}))):
+        (three, two), uniform = latent.codes.split(z[:, 3:])  # type: ignore[union-attr]
+        assert z.shape == (16, 9)
+        assert three.argmax(1).tolist() == [n % 3 for n in range(16)]
+        assert two.argmax(1).tolist() == [n % 2 for n in range(16)]
+        assert three.sum() == two.sum() == 16
+        assert -1 <= uniform.min() < uniform.max() <= 1
 
 
 EVIL = (

@@ -57,6 +57,15 @@ def test_each_start_keeps_its_label_and_the_best_wins() -> None:
     torch.testing.assert_close(found.z, torch.full((1, 4), 0.5), atol=1e-3, rtol=0)
 
 
+def test_each_start_keeps_its_codes() -> None:
+    latent = Latent(9, "normal", {"categorical": [3], "continuous": 1})
+    drawer = PretrainedGenerator(mlp.Generator(9, 16, 1, [64]), latent, {}, {})
+    starts = drawer.latents(4)
+    found = project(drawer, torch.zeros(1, 16, 16), starts, steps=range(20))
+    assert [row for row in starts[:, 5:].tolist() if row == found.z[0, 5:].tolist()]
+    assert not (starts[:, :5] == found.z[:, :5]).any()
+
+
 def test_uniform_latents_stay_in_their_cube() -> None:
     drawer = PretrainedGenerator(Shift(), Latent(4, "uniform"), {}, {})
     found = project(drawer, torch.full((1, 2, 2), 5.0), drawer.latents(1), torch.tensor([0]))

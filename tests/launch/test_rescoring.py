@@ -23,6 +23,7 @@ from ganforge.artifacts.records import read_lines
 from ganforge.launch.job import Job
 from ganforge.launch.rescoring import evaluator_of, requested, rescore, run_config
 from ganforge.launch.run import fit
+from ganforge.scoring.drawing import Drawing
 from ganforge.scoring.stamps import records_of
 from ganforge.scoring.weights import sampler_with, stored_weights
 
@@ -92,6 +93,7 @@ KINDS = {
     "convolutions": [*TINY["dcgan"], "data.image_size=16", *CLASSIFIER],
     "live weights": [*DIGITS, "metrics.sample_from=live"],
     "classes": [*DIGITS, "condition=projection"],
+    "codes": [*DIGITS, "condition=codes"],
     "points": [*TINY["mlp"], "data=mixture2d", "data.points=1000", "metrics.images=60"],
     "standing statistics": [*TINY["dcgan"], "data.image_size=16", *CLASSIFIER, "metrics.statistics=standing"],
     "half precision": [*DIGITS, "loss=hinge", "trainer.precision=bf16-true"],
@@ -301,6 +303,7 @@ def drawn(run: Path, count: int) -> Tensor:
     conditions = run_config(request, run, config)
     sampler = sampler_with(stored_weights(run, "best", conditions), conditions, torch.device("cpu"))
     evaluator = evaluator_of(conditions, request)
+    evaluator.drawing = Drawing(sampler, evaluator.extractor, evaluator.images, evaluator.seed, None)
     return torch.cat(list(evaluator.fakes(sampler, evaluator.numbers())))
 
 

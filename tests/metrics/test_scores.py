@@ -1,5 +1,6 @@
 """Every score against a library that others use, or against NumPy and SciPy in float64."""
 
+import itertools
 import math
 
 import numpy as np
@@ -16,7 +17,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
 
-from ganforge.metrics.classes import ClassCoverage, class_coverage
+from ganforge.metrics.classes import ClassCoverage, class_coverage, code_accuracy, of_class
 from ganforge.metrics.features import Features, GivenFeatures
 from ganforge.metrics.frechet import FrechetDistance, frechet_distance, moments
 from ganforge.metrics.inception_score import ClassifierScore, inception_score
@@ -194,3 +195,16 @@ def test_twins_agree_with_their_functions_over_batches_and_after_reset() -> None
             expected = expected if isinstance(expected, dict) else {name: expected}
             for key, value in expected.items():
                 assert scores[key].item() == pytest.approx(value.item(), rel=1e-6), key
+
+
+def test_codes_are_matched_with_classes_one_to_one() -> None:
+    """Against every assignment, counted by hand."""
+    codes, seen = torch.randint(4, (50,)), torch.randint(3, (50,))
+    logits = torch.nn.functional.one_hot(seen, 3).float()
+    best = max(
+        sum(int(chosen[code]) == of for code, of in zip(codes.tolist(), seen.tolist(), strict=True))
+        for chosen in itertools.permutations([0, 1, 2, -1])
+    )
+    assert code_accuracy(logits, codes) == pytest.approx(best / 50)
+    assert of_class(logits, seen).tolist() == [1] * 50
+    assert of_class(logits, (seen + 1) % 3).tolist() == [0] * 50

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 
 import pytest
 import torch
 from torch import nn
 
-from ganforge.networks import dcgan, mlp
+from ganforge.layers.normalization import ClassBatchNorm2d
+from ganforge.networks import acgan, dcgan, infogan, mlp
 
 from ..verdicts import of_classes, output
 
@@ -165,3 +167,44 @@ def test_a_plane_for_each_class_stands_beside_the_image(name: str) -> None:
 def test_planes_need_a_label() -> None:
     with pytest.raises(AssertionError, match="needs a label"):
         mlp.Discriminator(8, 1, [7], label_planes=3)(torch.randn(2, 1, 8, 8))
+
+
+def test_classes_can_choose_the_norms_of_dcgan() -> None:
+    """For each class it is the generator without classes that has its scales and shifts."""
+    plain, z = dcgan.Generator(5, 16, 1, width=2), torch.randn(6, 5)
+    generator = dcgan.Generator(5, 16, 1, width=2, num_classes=3, class_norms=True)
+    chosen = [layer for layer in generator.layers if isinstance(layer, ClassBatchNorm2d)]
+    norms = [layer for layer in plain.layers if isinstance(layer, nn.BatchNorm2d)]
+    assert [layer.embedding.weight.shape for layer in chosen] == [(3, 8), (3, 4)]
+    shared = {name: weight for name, weight in plain.state_dict().items() if weight.dim() == 4 or "layers.6" in name}
+    assert generator.load_state_dict(shared, strict=False).unexpected_keys == []
+    for label in range(3):
+        for ours, theirs in zip(chosen, norms, strict=True):
+            nn.init.normal_(theirs.weight)
+            nn.init.normal_(theirs.bias)
+            ours.embedding.weight.data[label] = torch.cat([theirs.weight, theirs.bias]).data
+        assert torch.allclose(generator(z, torch.full((6,), label)), plain(z), atol=1e-6)
+
+
+def test_classes_choose_no_other_norms() -> None:
+    with pytest.raises(ValueError, match="class_norms=true chooses batch norms, not normalization=layer"):
+        dcgan.Generator(5, 16, 1, normalization="layer", class_norms=True, num_classes=3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("network", "image_size"), [(acgan, 16), (acgan, 28), (acgan, 64), (infogan, 20), (infogan, 32)]
+)
+def test_conditional_papers_networks_at_other_sizes(network: ModuleType, image_size: int, channels: int) -> None:
+    images = network.Generator(7, image_size, channels, width=2, num_classes=3)(torch.randn(2, 7), torch.tensor([0, 2]))
+    assert images.shape == (2, channels, image_size, image_size)
+    assert images.abs().max() <= 1
+    said = network.Discriminator(image_size, channels, width=2, label_planes=3)(images, torch.tensor([0, 2]))
+    assert said.logits.shape == (2,)
+
+
+@pytest.mark.parametrize(("network", "image_size"), [(acgan, 30), (infogan, 30), (infogan, 2)])
+def test_sizes_that_they_cannot_make_are_refused(network: ModuleType, image_size: int) -> None:
+    for player in (partial(network.Generator, 7), network.Discriminator):
+        with pytest.raises(ValueError, match=f"cannot make {image_size}x{image_size}"):
+            player(image_size, 1)

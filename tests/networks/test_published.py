@@ -8,13 +8,30 @@ import pytest
 import torch
 from torch import nn
 
-from ganforge.networks import biggan, patchgan, progan, r3gan, resnet, sagan, sngan, sngan_cnn, stylegan2, unet
+from ganforge.layers.heads import ClassHead, CodeHead
+from ganforge.networks import (
+    acgan,
+    biggan,
+    infogan,
+    patchgan,
+    progan,
+    r3gan,
+    resnet,
+    sagan,
+    sngan,
+    sngan_cnn,
+    stylegan2,
+    unet,
+)
 
 from ..verdicts import output, projection
 
 
 def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> nn.Module:
     return patchgan.Discriminator(256, inputs, receptive_field=receptive_field, normalization=normalization)
+
+
+CODES = partial(CodeHead, codes={"categorical": [10], "continuous": 2})
 
 
 @pytest.mark.parametrize(
@@ -39,6 +56,11 @@ def patches(inputs: int, receptive_field: int, normalization: str = "batch") -> 
         (lambda: sngan.Discriminator(32, 3, spectral_norm=False), 1_053_825),
         (lambda: sngan.Generator(128, 32, 3, num_classes=10), 4_304_387),
         (lambda: sngan.Discriminator(32, 3, head=projection(10)), 1_055_105),
+        (lambda: acgan.Generator(100, 32, 3, num_classes=10), 1_593_888),
+        (lambda: acgan.Discriminator(32, 3, head=partial(ClassHead, num_classes=10)), 1_663_867),
+        (lambda: infogan.Generator(74, 28, 1), 6_652_481),
+        (lambda: infogan.Discriminator(28, 1), 6_559_169),
+        (lambda: infogan.Discriminator(28, 1, head=CODES), 6_559_169 + 131_456 + 129 * 12),
         (lambda: sagan.Generator(128, 32, 3, num_classes=10), 4_386_308),
         (lambda: sagan.Discriminator(32, 3, head=projection(10)), 1_075_586),
         (lambda: biggan.Generator(128, 32, 3, 64, 10, shared=None, hierarchical=False), 4_304_387),
@@ -326,6 +348,37 @@ def test_outputs_are_those_of_a_reference(
         outputs = output(player.train(mode), sines(inputs), label).flatten()
         places = torch.linspace(0, len(outputs) - 1, 5).long()
         assert outputs[places].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_outputs_of_acgan_are_those_of_a_reference() -> None:
+    """Five outputs, evenly spaced, of a batch of `sines` in train mode without dropout, and then in eval mode.
+
+    The numbers are those of the networks for CIFAR-10 of ACGAN-PyTorch (github.com/clvrai/ACGAN-PyTorch, MIT) below
+    their sigmoid and softmax, filled by `fill`, in double precision.
+    """
+    generator = acgan.Generator(100, 32, 3, num_classes=10).double()
+    discriminator = acgan.Discriminator(32, 3, dropout=0.0, head=partial(ClassHead, num_classes=10)).double()
+    fill(generator)
+    fill(discriminator)
+    label = torch.tensor([2, 0])
+    of_mode = {
+        True: [
+            [-0.3245484, -0.3614275, -0.5173525, 0.0159046, -0.152081],
+            [0.3639255, -0.8083777, 1.3449945, 0.1151742, -0.6211428],
+            [-1.0423196, -1.0728165, 1.0764965, 0.9368082, 0.4320875],
+        ],
+        False: [
+            [-0.0615438, -0.0616161, -0.0066652, -0.0039058, 0.0156843],
+            [0.105205, 0.0267309, 0.0908429, 0.0374965, 0.0006464],
+            [-0.0339801, -0.0763254, 0.1336497, 0.0269717, 0.1130048],
+        ],
+    }
+    for mode, expected in of_mode.items():
+        images = generator.train(mode)(sines((2, 100)), label)
+        said = discriminator.train(mode)(sines((5, 3, 32, 32)))
+        for found, numbers in zip((images, said.logits, said.classes), expected, strict=True):
+            places = torch.linspace(0, found.numel() - 1, 5).long()
+            assert found.flatten()[places].tolist() == pytest.approx(numbers, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_what_makes_no_sense_is_refused(arguments: tuple[Any, ...], message: str
 def test_a_game_without_turns_of_its_own_has_no_place_for_it(composed: Composed) -> None:
     config = composed(*TINY["pix2pix"], "data=digits", *QUICK)
     config.regularizers = {"norm": {"_target_": f"{Regularizer.__module__}.Regularizer", "weight": 5.0}}
-    with pytest.raises(ValueError, match="Pix2Pix is none: leave it out"):
+    with pytest.raises(ValueError, match="Pix2Pix is none: leave them out"):
         build(config)
 
 

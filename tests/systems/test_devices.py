@@ -52,7 +52,13 @@ def rounds(run: Experiment) -> RoundLoader:
 @pytest.mark.parametrize("loss", ADVERSARIAL)
 @pytest.mark.parametrize(
     "words",
-    [["system.fakes=fresh"], ["system.fakes=shared"], ["training.gradient_clip_val=1.0", "condition=projection"]],
+    [
+        ["system.fakes=fresh"],
+        ["system.fakes=shared"],
+        ["training.gradient_clip_val=1.0", "condition=projection"],
+        ["condition=auxiliary"],
+        ["condition=codes"],
+    ],
 )
 def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: list[str]) -> None:
     """From the choice of the images to the average of the weights, with everything observed."""

@@ -38,10 +38,10 @@ class Evaluation(Periodic):
         refuse_statistics(self.evaluator.statistics, self.sampler(module))
         data = self.data(trainer)
         if trainer.is_global_zero:
-            self.evaluator.prepare(data, module.device)
+            self.evaluator.prepare(data, module.device, self.sampler(module))
         trainer.strategy.barrier()
         if not trainer.is_global_zero:
-            self.evaluator.prepare(data, module.device)
+            self.evaluator.prepare(data, module.device, self.sampler(module))
 
     def due(self, trainer: Trainer, module: System) -> None:
         fake = self._fakes(trainer, module)

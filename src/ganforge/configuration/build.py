@@ -30,6 +30,7 @@ from ganforge.configuration.needs import (
     refuse_other_launchers,
     refuse_uneven_ranks,
     refuse_unmet_needs,
+    refuse_unread_codes,
     refuse_unused_labels,
     warn_of_crowding,
 )
@@ -107,6 +108,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     )
     if not described:
         load(data, config)
+        refuse_unmet_needs(config, data)
     refuse_wrong_arguments(config)
     refuse_missing_hardware(config.trainer, config.training)
     refuse_other_budgets(config.trainer)
@@ -114,6 +116,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     system = create(config.system, "system").to(memory_format=torch.channels_last)
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
+    refuse_unread_codes(system)
     refuse_mixed_gradients(system)
     refuse_meaningless_signs(system)
     refuse_low_precision(system, config.trainer.precision)

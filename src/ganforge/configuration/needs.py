@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from ganforge.compat.lightning import MultiProcessingLauncher, SubprocessScriptLauncher
 from ganforge.compat.torch import BatchNorm
 from ganforge.data.module import InMemoryData
+from ganforge.layers.heads import CodeHead
 from ganforge.losses.game import Game
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
@@ -152,8 +153,8 @@ def refuse_other_games(config: DictConfig) -> None:
         )
     if config.get("regularizers") and "regularizers" not in config.system:
         raise ValueError(
-            f"regularizer= is for GANs from noise to image with turns of their own, and {system.__name__} is none: "
-            "leave it out"
+            "regularizer=, condition=auxiliary and condition=codes are for GANs from noise to image with turns of "
+            f"their own, and {system.__name__} is none: leave them out"
         )
     if config.get("augment") is not None and "augment" not in config.system:
         raise ValueError(
@@ -223,6 +224,15 @@ def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData)
         layers = getattr(system, player).modules()
         if not any(getattr(layer, "num_classes", None) == data.num_classes for layer in layers):
             raise ValueError(f"the {player} of this model takes no labels. Leave condition= out")
+
+
+def refuse_unread_codes(system: System) -> None:
+    """Codes of the latent that nothing recovers would be noise of another kind."""
+    latent = getattr(system, "latent", None)
+    if latent is not None and latent.codes is not None and not any(isinstance(x, CodeHead) for x in system.modules()):
+        raise ValueError(
+            "model.latent.codes are read by the head of condition=codes alone: choose it, or leave them out"
+        )
 
 
 def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: System) -> None:

@@ -131,6 +131,8 @@ def write_images(generator: PretrainedGenerator, request: Request, folder: Path)
     save_png(folder / "grid.png", grid(torch.stack(pictured)))
     if generator.num_classes is not None:
         save_png(folder / "classes.png", class_grid(generator, request))
+    if generator.latent.codes is not None:
+        save_png(folder / "codes.png", code_grid(generator, request))
     if has_styles(generator):
         save_png(folder / "mixing.png", style_mixing(generator, request))
     if request.directions:
@@ -183,12 +185,24 @@ def class_grid(generator: PretrainedGenerator, request: Request) -> Tensor:
     return grid(images, CLASS_COLUMNS)
 
 
+def code_grid(generator: PretrainedGenerator, request: Request) -> Tensor:
+    """What each code of the latents does, as `Latent.traverse` says; where there are classes, in the first."""
+    latents = generator.latents(CLASS_COLUMNS, request.seed, request.truncation, request.first)
+    ways = generator.latent.traverse(latents).flatten(0, 1)
+    return grid(generator.images_from(ways, labels_of(generator, request, [request.first] * len(ways))), CLASS_COLUMNS)
+
+
 def loop_frames(generator: PretrainedGenerator, request: Request) -> Tensor:
-    """The way through the first latents of the request and back; where there are classes, all of it in the first."""
+    """The way through the first latents of the request and back; where there are classes, all of it in the first.
+
+    Codes in the latents are those of the first as well.
+    """
     space = space_of(generator, request)
     latents = generator.latents(LOOP_LATENTS, request.seed, request.truncation, request.first)
     drawer, points, label = seen_from(space, generator, latents, one_class(generator, request, len(latents)))
-    way = loop(points, LOOP_STEPS, request.interpolation or ("straight" if space == "w" else "sphere"))
+    noise = generator.latent.noise_dim if space == "z" else points.shape[1]
+    way = loop(points[:, :noise], LOOP_STEPS, request.interpolation or ("straight" if space == "w" else "sphere"))
+    way = torch.cat([way, points[:1, noise:].expand(len(way), *points[:1, noise:].shape[1:])], 1)
     return drawer.images_from(way, None if label is None else label[:1].expand(len(way)))
 
 

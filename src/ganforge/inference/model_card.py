@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from ganforge.interfaces import Codes
 from ganforge.pretrained import Pretrained, PretrainedEncoder, PretrainedGenerator, PretrainedTranslator
 
 DATASETS = {
@@ -215,8 +216,16 @@ def start(pretrained: Pretrained) -> list[list[str]]:
     latent, classes = pretrained.latent, pretrained.num_classes
     return [
         ["latent", f"{latent.dim} dimensions, {latent.distribution}"],
+        *([["codes", coded(latent.codes)]] if latent.codes is not None else []),
         ["classes", "none to choose from" if classes is None else f"{classes}, chosen by labels (B,) from 0"],
     ]
+
+
+def coded(codes: Codes) -> str:
+    """What the last numbers of a latent are."""
+    kinds = [f"one of {values} one-hot" for values in codes.categorical]
+    kinds += [f"{codes.continuous} in [-1, 1]"] if codes.continuous else []
+    return f"its last {codes.size} numbers: {', '.join(kinds)}"
 
 
 def described(node: dict[str, Any]) -> str:
@@ -266,10 +275,16 @@ def snippet(file: str, pretrained: Pretrained) -> str:
 
 
 def drawing(generator: PretrainedGenerator) -> dict[str, list[str]]:
-    size, classes = f"16, {generator.latent.dim}", generator.num_classes
-    normal = generator.latent.distribution == "normal"
+    latent, classes = generator.latent, generator.num_classes
+    size, normal = f"16, {latent.noise_dim}", latent.distribution == "normal"
     draw = f"torch.randn({size})" if normal else f"torch.rand({size}) * 2 - 1"
-    random = f"standard_normal(({size}))" if normal else f"uniform(-1, 1, ({size}))"
+    random = f"numpy.random.default_rng(0).{f'standard_normal(({size}))' if normal else f'uniform(-1, 1, ({size}))'}"
+    if latent.codes is not None:
+        one_hot = "".join(f", {{0}}.eye({values})[{{0}}.arange(16) % {values}]" for values in latent.codes.categorical)
+        size = f"16, {latent.codes.continuous}"
+        draw = f"torch.cat([{draw}{one_hot.format('torch')}, torch.rand({size}) * 2 - 1], 1)"
+        uniform = f"numpy.random.default_rng(1).uniform(-1, 1, ({size}))"
+        random = f"numpy.concatenate([{random}{one_hot.format('numpy')}, {uniform}], 1)"
     choose = "" if classes is None else f"arange(16) % {classes}"
     return {
         "model.safetensors": [
@@ -280,7 +295,7 @@ def drawing(generator: PretrainedGenerator) -> dict[str, list[str]]:
         ],
         "model.onnx": [
             "import numpy, onnxruntime",
-            f'inputs = {{"z": numpy.random.default_rng(0).{random}.astype("float32")}}',
+            f'inputs = {{"z": {random}.astype("float32")}}',
             *([f'inputs["label"] = numpy.{choose}'] if choose else []),
             'images, = onnxruntime.InferenceSession("model.onnx").run(None, inputs)',
         ],

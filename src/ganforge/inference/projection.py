@@ -32,9 +32,10 @@ def project(
 
     Squared error of the pixels, Adam and restarts are those of Bora et al. 2017 (arXiv:1703.03208, section 6), without
     their prior on |z|, which would keep a generator's own image from being found exactly. Uniform latents stay in
-    [-1, 1] (Lipton and Tripathi 2017, arXiv:1702.04782). `labels` (S,) stay what they are. `steps` may show progress.
+    [-1, 1] (Lipton and Tripathi 2017, arXiv:1702.04782). `labels` (S,) and the codes in `starts` stay what they are.
+    `steps` may show progress.
     """
-    z = starts.clone().requires_grad_()
+    z, noise = starts.clone().requires_grad_(), generator.latent.noise_dim
     optimizer = torch.optim.Adam([z], lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for _ in steps:
@@ -44,6 +45,7 @@ def project(
         schedule.step()
         if generator.latent.distribution == "uniform":
             z.data.clamp_(-1, 1)
+        z.data[:, noise:] = starts[:, noise:]
     images = generator.images_from(z.detach(), labels)
     best = [int(squared_error(images, target).argmin())]
     label = None if labels is None else labels[best]

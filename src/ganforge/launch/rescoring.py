@@ -111,7 +111,7 @@ def score_run(request: Request, folder: Path, config: DictConfig) -> None:
     data = loaded_data(run)
     sampler = sampler_with(weights, run, device)
     refuse_statistics(statistics_of(run), sampler)
-    evaluator, console = prepared(run, request, data, device)
+    evaluator, console = prepared(run, request, data, device, sampler)
     stamp = printable(evaluator.stamp)
     beside, unequal = while_training(folder, weights.images_seen, stamp)
     names = short_names([] if request.against is None else [request.against])
@@ -149,10 +149,12 @@ def score_fakes(request: Request, path: Path, config: DictConfig) -> None:
     add(record, request.output or records_of(path), "the run's own", unequal, console)
 
 
-def prepared(run: DictConfig, request: Request, data: InMemoryData, device: torch.device) -> tuple[Evaluator, Console]:
+def prepared(
+    run: DictConfig, request: Request, data: InMemoryData, device: torch.device, sampler: Any = None
+) -> tuple[Evaluator, Console]:
     evaluator, console = evaluator_of(run, request), Console(highlight=False, markup=False)
     with console.status("looking at real images"):
-        evaluator.prepare(data, device)
+        evaluator.prepare(data, device, sampler)
     return evaluator, console
 
 

@@ -47,6 +47,17 @@ def normalization2d(kind: Normalization, channels: int) -> nn.Module:
             return nn.Identity()
 
 
+def normalization1d(kind: Normalization, features: int) -> nn.Module:
+    """The same of vectors (B, features), in which what is of each image is `layer`."""
+    match kind:
+        case "batch":
+            return nn.BatchNorm1d(features)
+        case "none":
+            return nn.Identity()
+        case _:
+            return nn.LayerNorm(features)
+
+
 class ClassBatchNorm2d(nn.Module):
     """Batch norm of (B, C, H, W) with a scale and a shift for each class (Dumoulin et al. 2017, equation 5).
 

@@ -14,7 +14,7 @@ from ganforge.layers.conditioning import LabelledLatent, LabelPlanes
 from ganforge.layers.convolution import FromPixel, ToPixel
 from ganforge.layers.heads import Head, HeadFactory
 from ganforge.layers.initialization import radford_
-from ganforge.layers.normalization import Normalization, normalization2d
+from ganforge.layers.normalization import ClassBatchNorm2d, Normalization, normalization2d
 
 
 def base_and_depth(image_size: int) -> tuple[int, int]:
@@ -46,7 +46,8 @@ def stage(layer: nn.Module, outputs: int, normalization: Normalization, slope: f
 class Generator(nn.Module):
     """latent (B, latent_dim) -> images (B, channels, image_size, image_size) in [-1, 1].
 
-    With `num_classes`, of the classes `label` (B,); without, labels are ignored.
+    With `num_classes`, of the classes `label` (B,), whose vectors stand beside the latents, or which with `class_norms`
+    choose the scales and shifts of batch norms (Miyato and Koyama 2018); without, labels are ignored.
     """
 
     def __init__(
@@ -57,9 +58,12 @@ class Generator(nn.Module):
         width: int = 64,
         kernel_size: Literal[4, 5] = 4,
         normalization: Normalization = "batch",
+        class_norms: bool = False,
         num_classes: int | None = None,
     ) -> None:
         super().__init__()
+        if class_norms and normalization != "batch":
+            raise ValueError(f"model.generator.class_norms=true chooses batch norms, not normalization={normalization}")
         self.num_classes = num_classes
         base, depth = base_and_depth(image_size)
         widths = doubled(width, depth)[::-1]
@@ -71,15 +75,21 @@ class Generator(nn.Module):
             )
 
         bias = normalization != "batch"
-        self.labelled = LabelledLatent(latent_dim, num_classes)
+        self.labelled = LabelledLatent(latent_dim, None if class_norms else num_classes)
         layers = stage(FromPixel(self.labelled.size, widths[0], base, bias=bias), widths[0], normalization)
         for inputs, outputs in pairwise(widths):
             layers += stage(doubling(inputs, outputs, bias), outputs, normalization)
+        if class_norms:
+            norms = (ClassBatchNorm2d(width, num_classes) for width in widths)
+            layers = [next(norms) if isinstance(layer, nn.BatchNorm2d) else layer for layer in layers]
         self.layers = nn.Sequential(*layers, doubling(widths[-1], channels, bias=True), nn.Tanh())
         radford_(self)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.layers(self.labelled(z, label)[:, :, None, None])
+        x = self.labelled(z, label)[:, :, None, None]
+        for layer in self.layers:
+            x = layer(x, label) if isinstance(layer, ClassBatchNorm2d) else layer(x)
+        return x
 
 
 class Discriminator(nn.Module):

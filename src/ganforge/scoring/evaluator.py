@@ -17,9 +17,9 @@ from ganforge.interfaces import FeatureExtractor, Inputs
 from ganforge.metrics.features import Features
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.randomness import derived_generator, derived_seed
-from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
 from ganforge.sampling.standing import BATCHES, IMAGES, batch_norms, with_standing_statistics
+from ganforge.scoring.drawing import Drawing
 from ganforge.scoring.translation import Translation
 
 BLOCK = 250
@@ -43,8 +43,9 @@ class Evaluator:
     """Scores `images` fakes from latents that depend on `seed` alone, or from held-out sources, if there are as many.
 
     They are compared with the split `reference`. As many real images of the other split are scored in the same way:
-    what a perfect generator would get, which no FID of a finite set puts at zero. Sources are scored in the place of
-    their translations as well. With `statistics` "standing", batch norms have those of latents like those of the fakes,
+    what a perfect generator would get, which no FID of a finite set puts at zero; whether images are of their class is
+    asked of held-out ones, which the extractor has not learned from. Sources are scored in the place of their
+    translations as well. With `statistics` "standing", batch norms have those of latents like those of the fakes,
     not those of training. `scores` are built with the reference's `Features` and fed with `features=` and
     `logits=`.
     """
@@ -67,16 +68,18 @@ class Evaluator:
         self.images, self.seed, self.sample_from = images, seed, sample_from
         self.monitor, self.reference, self.statistics = monitor, reference, statistics
         self.cache = Cache(Path(cache))
-        self.class_pool: Tensor | None = None
+        self.drawing: Drawing | None = None
         self.translation: Translation | None = None
 
-    def prepare(self, data: InMemoryData, device: torch.device) -> None:
-        """Get the extractor ready, and score the real images; all of it comes from the cache the second time."""
+    def prepare(self, data: InMemoryData, device: torch.device, sampler: Sampler | None = None) -> None:
+        """Get the extractor ready, and score the real images; all of it comes from the cache the second time.
+
+        Of what `sampler` draws is also asked whether it is what was asked for.
+        """
         self.extractor.prepare(data.train_split, data.held_out_split, self.cache)
         reference, comparison = data.held_out_split, data.train_split
         if self.reference == "train":
             reference, comparison = comparison, reference
-        self.class_pool = data.train_split.labels
         if data.held_out_sources is not None:
             self.translation = Translation(data, self.extractor, self.images)
             self.images = len(self.translation.sources)
@@ -85,9 +88,17 @@ class Evaluator:
         self.collection = MetricCollection({name: make(real) for name, make in self.score_factories.items()})
         for metric in self.collection.values():
             metric.distributed_available_fn = never  # this rank has all features already
-        compared = comparison.images[: self.images]
-        self.real_count = len(compared)
-        self.real_scores = self.score(self._real_features(compared, device))
+        compared = comparison.at(slice(self.images))
+        self.real_count = len(compared.images)
+        likely = self._real_features(compared.images, device)
+        self.real_scores = self.score(likely)
+        if sampler is not None and sampler.latent is not None:
+            drawing = Drawing(sampler, self.extractor, self.images, self.seed, data.train_split.labels)
+            logits, labels = real.logits, reference.labels
+            if self.reference == "train":
+                logits, labels = likely.logits, compared.labels
+            self.real_scores |= drawing.scores_of_real(logits, labels)
+            self.drawing = drawing
         self.copied_scores = {}
         if self.translation is not None:
             copies, numbers = self.translation.copies(reference.images.shape[1]), self.numbers()
@@ -150,31 +161,20 @@ class Evaluator:
         torch.manual_seed(derived_seed("evaluation", self.seed))
         if self.statistics == "standing":
             sampler = self._standing(sampler)
-        inputs = self._drawn_inputs(sampler.latent) if self.translation is None else self.translation.inputs
+        inputs = self._drawn_inputs() if self.translation is None else self.translation.inputs
         for some in numbers:
             yield to_uint8(sampler.images(inputs(some)))
 
     def _standing(self, sampler: Sampler) -> Sampler:
-        assert sampler.latent is not None
+        assert self.drawing is not None
         generator = derived_generator("standing", self.seed)
-        batches = [
-            Inputs(sampler.latent.sample(IMAGES, generator=generator), self._labels(generator, IMAGES))
-            for _ in range(BATCHES)
-        ]
+        batches = [self.drawing.inputs(generator, IMAGES) for _ in range(BATCHES)]
         return Sampler(with_standing_statistics(sampler.network, batches), sampler.latent)
 
-    def _drawn_inputs(self, latent: Latent | None) -> Callable[[Tensor], Inputs]:
-        assert latent is not None
-        generator = derived_generator("evaluation", self.seed)
-        latents = latent.sample(self.images, generator=generator)
-        labels = self._labels(generator, self.images)
+    def _drawn_inputs(self) -> Callable[[Tensor], Inputs]:
+        assert self.drawing is not None, "prepare() takes what is to be scored"
+        latents, labels = self.drawing.all_inputs()
         return lambda some: Inputs(latents[some], None if labels is None else labels[some])
-
-    def _labels(self, generator: torch.Generator, count: int) -> Tensor | None:
-        """Classes as frequent as in the training images, for generators that ask for them."""
-        if self.class_pool is None:
-            return None
-        return self.class_pool[torch.randint(len(self.class_pool), (count,), generator=generator)]
 
     def score(self, fake: Features) -> dict[str, float]:
         """Every score by its full name, e.g. `fid_classifier`, the monitored one first."""
@@ -184,6 +184,8 @@ class Evaluator:
         if self.translation is not None and fake.agreement is not None:
             means = fake.agreement.double().mean(0).tolist()
             scores |= dict(zip(self.translation.names, means, strict=True))
+        if self.drawing is not None:
+            scores |= self.drawing.scores(fake.logits)
         return dict(sorted(scores.items(), key=lambda score: score[0] != self.monitor))
 
     def record(self, images_seen: int, scores: dict[str, float]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ganforge.data.module import InMemoryData
 from ganforge.interfaces import FeatureExtractor, Inputs, to_unit_range
+from ganforge.metrics.classes import of_class
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.metrics.likeness import NAMES, likeness
 
@@ -35,8 +36,7 @@ class Translation:
         if self.truth is not None:
             of_each.append(likeness(fakes, self.truth[numbers].to(fakes.device)))
         if self.classes is not None:
-            kept = logits.argmax(1) == self.classes[numbers].to(logits.device)
-            of_each.append(kept[:, None].float())
+            of_each.append(of_class(logits, self.classes[numbers])[:, None])
         return torch.cat(of_each, 1)
 
     def copies(self, channels: int) -> Tensor:

@@ -15,6 +15,7 @@ from ganforge.regularizers.regularizer import Regularizer, Regularizers
 from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
 from ganforge.systems.adversarial import AdversarialModule
+from ganforge.systems.pictures import COLUMNS
 
 
 class GANModule(AdversarialModule):
@@ -143,6 +144,13 @@ class GANModule(AdversarialModule):
 
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
         return Sampler(self.averaged if weights == "ema" else self.generator, self.latent)
+
+    def pictures(self, held_out: Batch) -> dict[str, Tensor]:
+        """What each code of the latent does, where it has some: `Latent.traverse`."""
+        if self.latent.codes is None:
+            return {}
+        ways = self.latent.traverse(self.latent.sample(COLUMNS))
+        return {"codes": self.sampler().images(Inputs(ways.flatten(0, 1))).unflatten(0, ways.shape[:2])}
 
     def scheduled_keys(self, owner: str) -> set[str]:
         if owner == "augment" and self.augment is not None:
