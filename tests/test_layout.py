@@ -33,7 +33,7 @@ ALLOWED = {
     "callbacks": {"artifacts", "data", "losses", "metrics", "process", "sampling", "scoring", "systems"},
     "inference": {"artifacts", "data", "pretrained", "process", "sampling"},
     "comparison": {"artifacts"},
-    "launch": {"artifacts", "callbacks", "configuration", "data", "process", "scoring"},
+    "launch": {"artifacts", "callbacks", "configuration", "data", "process", "scoring", "systems"},
     "search": {"artifacts", "launch", "process"},
     "train": {"launch", "process"},
     "evaluate": {"launch", "process"},

@@ -318,3 +318,18 @@ def test_own_images_without_labels(command: Command, tmp_path: Path) -> None:
 def test_debug_ends_after_a_few_rounds(command: Command, tmp_path: Path, trainer: str) -> None:
     assert command(*MLP, f"trainer={trainer}", "images=1_000_000").returncode == 0
     assert lines(run_folder(tmp_path))[-1]["images_seen"] in range(32, 8 * 32 + 1)
+
+
+def test_a_run_begins_with_the_weights_of_another(command: Command, tmp_path: Path) -> None:
+    words = [*TINY["mlp"], "metrics=none", "logger=none", "data.batch_size=16", "save_every=64"]
+    assert command(*words, "images=64", f"hydra.run.dir={tmp_path}/first").returncode == 0
+    second = command(*words, "images=64", "init_from=first", f"hydra.run.dir={tmp_path}/second")
+    assert (second.returncode, second.stderr) == (0, "")
+    assert second.stdout.startswith("beginning with the weights of first at 64 images\n")
+    nothing = command(*words, "images=64", "init_from=missing", f"hydra.run.dir={tmp_path}/third")
+    assert nothing.returncode == 2
+    assert nothing.stderr == "error: init_from=missing: there is no checkpoint in it\n"
+    assert not (tmp_path / "third").exists()
+    more = command(f"resume={tmp_path}/second", "images=128")
+    assert (more.returncode, more.stderr) == (0, "")
+    assert "beginning" not in more.stdout

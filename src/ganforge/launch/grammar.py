@@ -9,7 +9,21 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString, Swee
 from hydra.errors import HydraException
 
 PATHS = frozenset(
-    {"against", "cache", "dir", "fakes", "folder", "output", "outputs", "path", "project", "resume", "root", "run"}
+    {
+        "against",
+        "cache",
+        "dir",
+        "fakes",
+        "folder",
+        "init_from",
+        "output",
+        "outputs",
+        "path",
+        "project",
+        "resume",
+        "root",
+        "run",
+    }
     | {"save_dir", "weights"}
 )
 """Last parts of keys whose values are paths; so are all keys below `paths`."""

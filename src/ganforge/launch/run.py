@@ -22,6 +22,7 @@ from ganforge.launch.same_run import (
     refuse_unfit_weights,
 )
 from ganforge.launch.stored import stored_status
+from ganforge.launch.transfer import begin_with
 from ganforge.process.terminal import plain_console, warn
 from ganforge.scoring.table import score_table
 
@@ -42,10 +43,13 @@ def fit(config: DictConfig, job: Job) -> None:
         experiment.system.rollbacks = len(read_lines(job.folder / ROLLBACKS))
         if start:
             refuse_unfit(start, experiment)
+        said = begin_with(Path(config.init_from), experiment.system) if config.get("init_from") and not start else None
         begin(config, job)
         callbacks: list[Any] = experiment.trainer.callbacks  # type: ignore[attr-defined]
         callbacks.insert(0, Status(job.folder / "status.json", job.status("starting"), config.images))
         forget_what_comes_again(job.folder, rewrite_from)
+        if said:
+            say(said, job)
         if start:
             say(f"going on at {start.images_seen:,} of {config.images:,} images", job)
         elif job.resumed:
