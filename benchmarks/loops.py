@@ -30,6 +30,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from turns import turn_of
 
 from ganforge.configuration.build import build
+from ganforge.data.module import MOST_ROUNDS
 from ganforge.interfaces import Batch
 from ganforge.layers import residual
 from ganforge.layers.convolution import FromPixel, ToPixel
@@ -196,14 +197,25 @@ def peak_mib(cuda: bool) -> float:
     return int(line.split()[1]) / 2**10
 
 
-def apart(loop: str, words: str, images: int) -> dict[str, float]:
-    """`measure` in a process of its own."""
+def apart(loop: str, words: str, images: int, limit: float | None = None) -> dict[str, float]:
+    """`measure` in a process of its own; subprocess.TimeoutExpired after `limit` seconds.
+
+    `graphs_skipped` counts the CUDA graphs that were not made, where TORCH_LOGS=perf_hints has torch say so.
+    """
     command = [sys.executable, __file__, loop, str(images), *words.split()]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
     if done.returncode:
         raise SystemExit(done.stderr)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return found | {"graphs_skipped": done.stderr.count("skipping cudagraphs")}
+
+
+def paced(words: str, seconds: float, limit: float | None = None) -> dict[str, float]:
+    """`ours` for about so many seconds, at the speed of a shorter trial."""
+    with tempfile.TemporaryDirectory() as home:
+        least = 8 * MOST_ROUNDS * experiment(words, 1000, Path(home)).images_per_round
+    rough = apart("ours", words, least, limit)["rate"]
+    return apart("ours", words, max(least, int(rough * seconds)), limit)
 
 
 def interleaved(words: str, images: int, repeats: int) -> dict[str, list[dict[str, float]]]:

@@ -17,9 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from loops import ROOT, apart, experiment
-
-from ganforge.data.module import MOST_ROUNDS
+from loops import ROOT, experiment, paced
 
 NETWORKS = {
     "mlp": "model=mlp loss=non_saturating",
@@ -41,21 +39,11 @@ TRIAL = 20.0
 SCORES = ("fid", "precision", "recall")
 
 
-def facts(words: str) -> tuple[dict[str, int], int]:
-    """Parameters of each player, and images of a round."""
+def parameters(words: str) -> dict[str, int]:
+    """Of each player."""
     with tempfile.TemporaryDirectory() as home:
-        run = experiment(words, 1000, Path(home))
-    players = {player: getattr(run.system, player).parameters() for player in run.system.players}
-    return {
-        player: sum(weight.numel() for weight in weights) for player, weights in players.items()
-    }, run.images_per_round
-
-
-def speed(words: str, images_per_round: int) -> float:
-    """Images per second, in a process of its own, for about the seconds of a trial."""
-    least = 8 * MOST_ROUNDS * images_per_round
-    rough = apart("ours", words, least)["rate"]
-    return apart("ours", words, max(least, int(rough * TRIAL)))["rate"]
+        system = experiment(words, 1000, Path(home)).system
+    return {player: sum(x.numel() for x in getattr(system, player).parameters()) for player in system.players}
 
 
 def trained(words: str, images: int, folder: Path) -> dict[str, Any]:
@@ -70,14 +58,13 @@ def trained(words: str, images: int, folder: Path) -> dict[str, Any]:
 
 def run(network: str, data: str, seed: int, minutes: float, keep: Path | None) -> dict[str, Any]:
     words = NETWORKS[network]
-    parameters, images_per_round = facts(words)
-    rate = speed(words, images_per_round)
+    rate = paced(words, TRIAL)["rate"]
     images = int(rate * 60 * minutes)
     with tempfile.TemporaryDirectory() as home:
         folder = (keep or Path(home)) / f"{network}_{data}_{seed}"
         record = trained(f"{words} {DATA[data]} seed={seed}", images, folder)
     line = {"network": network, "data": data, "seed": seed, "minutes": minutes, "images_per_second": round(rate, 1)}
-    return line | {"images": images, "parameters": parameters} | record
+    return line | {"images": images, "parameters": parameters(words)} | record
 
 
 def table(lines: list[dict[str, Any]]) -> str:
