@@ -23,7 +23,7 @@ NETWORKS = {
     "mlp": "model=mlp loss=non_saturating",
     "dcgan": "",
     "sngan": "experiment=sngan_digits",
-    "sngan_cnn": "model=sngan_cnn optimizer=adam model.generator.width=16",
+    "sngan_cnn": "model=sngan_cnn_small optimizer=adam",
     "sagan": "experiment=sagan_digits",
     "biggan": "experiment=biggan_digits",
     "acgan": "experiment=acgan_digits",

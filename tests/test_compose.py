@@ -187,3 +187,16 @@ def test_every_sweep_names_options_that_exist(name: str) -> None:
                 assert (ROOT / "conf" / key / f"{value}.yaml").exists()
             else:
                 assert key in config
+
+
+@pytest.mark.parametrize("small", sorted(path.stem for path in (ROOT / "conf" / "model").glob("*_small.yaml")))
+def test_small_networks_are_the_published_ones_with_other_numbers(
+    composed: Callable[..., DictConfig], small: str
+) -> None:
+    one, other = (composed(f"model={name}") for name in (small, small.removesuffix("_small")))
+    assert one.model.generator._target_ == other.model.generator._target_
+    assert set(one.model.generator) == set(other.model.generator)
+    assert set(one.model.discriminator) == set(other.model.discriminator)
+    assert one.loss == other.loss
+    system = build(composed(f"model={small}", "metrics=none", "logger=none")).system
+    assert sum(weight.numel() for weight in system.parameters()) < 2_000_000
