@@ -144,6 +144,7 @@ def shown(
         needs=frozenset(needs),
         device=torch.device("cpu"),
         batches_per_round=1,
+        batch_multiple=lambda images_seen: 1,
         progress=SimpleNamespace(images_seen=start),
     )
     data.trainer = SimpleNamespace(lightning_module=system, global_rank=rank, world_size=ranks, callbacks=[])  # type: ignore[assignment]
