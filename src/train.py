@@ -16,7 +16,7 @@ Examples:
       a published recipe on a GPU
   python src/train.py data=folder data.path=photos metrics=none
       your own images
-  python src/train.py data=folder data.path=photos init_from=outputs/train/my_run
+  python src/train.py data=folder data.path=photos init_from=outputs/train/run
       another run's weights to begin with
   python src/train.py -m model=mlp,dcgan loss=hinge,lsgan seed=1,2,3
       every combination, then a ranked table; with hydra/launcher=joblib in

@@ -26,7 +26,7 @@ TINY = {
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
     "acgan": ["model=acgan", "model.generator.width=2", "model.discriminator.width=2"],
     "infogan": ["model=infogan", "model.generator.width=2", "model.generator.hidden=8"],
-    "stylegan2": ["model=stylegan2", "model.latent.dim=8", "model.generator.channel_max=4"],
+    "stylegan2": ["model=stylegan2_small", "model.latent.dim=8", "model.generator.channel_max=4"],
     "sagan": ["model=sagan", "model.generator.width=2", "model.discriminator.width=2"],
     "biggan": [
         "model=biggan", "model.latent.dim=16", "model.generator.width=1", "model.generator.shared=4",

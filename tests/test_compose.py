@@ -18,9 +18,17 @@ from .conftest import ADVERSARIAL, LOSSES, ROOT, TINY
 from .product import FACTORS, QUICK, cells, name_of, pairs_of, pairwise, trained, two_rounds
 
 PAIRWISE = pairwise()
+FAST = 48
+"""Cells at the beginning, in which most pairs meet."""
 
 
-@pytest.mark.parametrize("cell", PAIRWISE, ids=name_of)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, id=name_of(cell), marks=[] if number < FAST else [pytest.mark.slow])
+        for number, cell in enumerate(PAIRWISE)
+    ],
+)
 def test_every_two_choices_train_together(
     composed: Callable[..., DictConfig], tmp_path: Path, cell: dict[str, Any]
 ) -> None:

@@ -18,10 +18,10 @@ SHORT = [
 @pytest.mark.parametrize(
     ("condition", "picture", "score"),
     [
-        ("projection", "classes.png", "class_accuracy_classifier"),
-        ("concat", "classes.png", "class_accuracy_classifier"),
+        pytest.param("projection", "classes.png", "class_accuracy_classifier", marks=pytest.mark.slow),
+        pytest.param("concat", "classes.png", "class_accuracy_classifier", marks=pytest.mark.slow),
         ("auxiliary", "classes.png", "class_accuracy_classifier"),
-        ("codes", "codes.png", "code_accuracy_classifier"),
+        pytest.param("codes", "codes.png", "code_accuracy_classifier", marks=pytest.mark.slow),
     ],
 )
 def test_a_condition_from_the_command_line(

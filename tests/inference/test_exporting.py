@@ -26,6 +26,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:Convert
 Run = Callable[..., Path]
 SMALL = ["data.image_size=16", "model.generator.width=2"]
 SCORES = {"fid_classifier": 2.5, "kid_classifier": 0.25}
+ALIKE = ("stylegan2", "dcgan with layer norm", "dcgan with instance norm", "dcgan with none norm")
+"""Networks that differ little from another one there."""
 UNBOUNDED = ("half-grown progan", "stylegan2")
 """Networks that the papers end without a hyperbolic tangent."""
 NETWORKS = {
@@ -118,7 +120,10 @@ def drawn_by_onnxruntime(file: Path, latents: Tensor, labels: Tensor | None) -> 
     return images
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in NETWORKS],
+)
 def test_every_format_draws_what_the_source_draws_for_any_batch(run: Run, tmp_path: Path, network: str) -> None:
     source = run(*NETWORKS[network])
     differences = export(source, list(FORMATS), tmp_path / "out")

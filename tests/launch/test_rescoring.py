@@ -165,6 +165,7 @@ def test_other_metrics_are_resolved_against_the_run(tmp_path: Path) -> None:
         evaluate(run)
 
 
+@pytest.mark.slow
 def test_inception_scores_of_a_run_that_was_trained_with_the_classifiers(
     images: Path, tmp_path: Path, random_inception: Path
 ) -> None:

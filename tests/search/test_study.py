@@ -40,6 +40,7 @@ def test_told_score_is_the_best_of_a_trial_and_later_trials_are_near_the_best(fa
     assert sum(distances[10:]) < sum(distances[:10]) / 2
 
 
+@pytest.mark.slow
 def test_same_seed_same_trials_also_when_killed_in_between(fake: Fake) -> None:
     whole = [trial.params for trial in fake("whole").run(trials=12)]
     assert [trial.params for trial in fake("other").run(trials=2, seed=1)] != whole[:2]
