@@ -123,13 +123,13 @@ class GANModule(AdversarialModule):
         return self.penalty_terms(batch, drawn, alone=True) | terms if player == "discriminator" else terms
 
     def lazy_interval(self, player: str) -> int:
+        if self.lazy == "joint":
+            return 1
         penalties = self.game.penalties.values() if player == "discriminator" else ()
         lazy = ({penalty.interval for penalty in penalties} | self.regularizers.intervals(player)) - {1}
-        if self.lazy == "joint" or not lazy:
-            return 1
         if len(lazy) > 1:
             raise ValueError(f"system.lazy=own: all lazy terms of the {player} need one interval, not {sorted(lazy)}")
-        return lazy.pop()
+        return lazy.pop() if lazy else 1
 
     def observe_logits(self, real_logits: Tensor, fake_logits: Tensor) -> None:
         """What the logits of a discriminator turn are good for besides its terms."""
