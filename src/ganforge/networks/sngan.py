@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from ganforge.interfaces import Verdict
+from ganforge.layers.attention import with_attention
 from ganforge.layers.conditioning import LabelPlanes
 from ganforge.layers.heads import Head, HeadFactory, Projection
 from ganforge.layers.initialization import glorot_
 from ganforge.layers.normalization import ClassBatchNorm2d
 from ganforge.layers.residual import DownBlock, UpBlock, Upsampling
-from ganforge.layers.spectral import SNLinear
+from ganforge.layers.spectral import SNConv2d, SNLinear
 from ganforge.networks.dcgan import base_and_depth, doubled
 
 
@@ -25,6 +26,8 @@ class Generator(nn.Module):
 
     With `num_classes`, of the classes `label` (B,), by the norms of its blocks; without, labels are ignored. The
     authors upsample by the nearest pixel. Batch norm is PyTorch's: at the authors' rate, with eps 1e-5 for their 2e-5.
+
+    SAGAN's has `spectral_norm`, and attention in the largest maps of at most `attention` pixels a side (`sagan.py`).
     """
 
     def __init__(
@@ -35,17 +38,21 @@ class Generator(nn.Module):
         width: int = 256,
         num_classes: int | None = None,
         upsampling: Upsampling = "nearest",
+        spectral_norm: bool = False,
+        attention: int | None = None,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
         base, depth = base_and_depth(image_size)
         (width,) = doubled(width, 1)
-        self.first = nn.Linear(latent_dim, width * base**2)
+        self.first = (SNLinear if spectral_norm else nn.Linear)(latent_dim, width * base**2)
         self.shape = (width, base, base)
         norm = partial(ClassBatchNorm2d, num_classes=num_classes)
-        self.blocks = nn.ModuleList(UpBlock(width, width, norm, upsampling) for _ in range(depth))
+        blocks: list[nn.Module] = [UpBlock(width, width, norm, upsampling, spectral_norm) for _ in range(depth)]
+        sizes = [base * 2**number for number in range(1, depth + 1)]
+        self.blocks = nn.ModuleList(with_attention(blocks, sizes, [width] * depth, attention))
         self.norm = nn.BatchNorm2d(width)
-        self.last = nn.Conv2d(width, channels, 3, padding=1)
+        self.last = (SNConv2d if spectral_norm else nn.Conv2d)(width, channels, 3, padding=1)
         glorot_(self.first)
         glorot_(self.last)
 
@@ -60,7 +67,8 @@ class Discriminator(nn.Module):
     """images (B, channels, image_size, image_size) -> a verdict, with `label_planes` or by its head given `label` (B,).
 
     Features are summed over all pixels. Nothing but the spectral norm normalises, so images are independent of one
-    another; without it this is the critic of WGAN-GP (Gulrajani et al. 2017, appendix F).
+    another; without it this is the critic of WGAN-GP (Gulrajani et al. 2017, appendix F). SAGAN's has attention as its
+    generator does.
     """
 
     def __init__(
@@ -71,6 +79,7 @@ class Discriminator(nn.Module):
         spectral_norm: bool = True,
         label_planes: int | None = None,
         head: HeadFactory | None = None,
+        attention: int | None = None,
     ) -> None:
         super().__init__()
         self.planes = LabelPlanes(label_planes)
@@ -78,12 +87,13 @@ class Discriminator(nn.Module):
         _, depth = base_and_depth(image_size)
         (width,) = doubled(width, 1)
         halvings = max(1, depth - 1)
-        self.blocks = nn.Sequential(
-            *(
-                DownBlock(width if number else channels, width, number < halvings, not number, spectral_norm)
-                for number in range(halvings + 2)
-            )
-        )
+        count = halvings + 2
+        blocks: list[nn.Module] = [
+            DownBlock(width if number else channels, width, number < halvings, not number, spectral_norm)
+            for number in range(count)
+        ]
+        sizes = [image_size // 2 ** min(number, halvings) for number in range(1, count + 1)]
+        self.blocks = nn.Sequential(*with_attention(blocks, sizes, [width] * count, attention))
         self.last = SNLinear(width, 1) if spectral_norm else nn.Linear(width, 1)
         glorot_(self.last)
         self.head = (head or Head)(width, spectral_norm)
