@@ -1,11 +1,13 @@
 """What ten minutes of training buy: each network in its own published game, at its small size, on the same images.
 
 usage: python benchmarks/ten_minutes.py [NETWORK ...] [--data digits] [--seeds 1] [--minutes 10] [--json FILE]
+       python benchmarks/ten_minutes.py [NETWORK ...] --rates FILE [the same options]
        python benchmarks/ten_minutes.py --table FILE
 
-A network is trained by `python src/train.py`, with all cores and nothing beside it, for as many images as it sees in
-the minutes at the speed of a short trial before. The clock stands while scores are computed, once, at the end. What
-diverges or collapses stays in the table. `--json` gains a line with every run, so that an end by force loses no other.
+A network is trained by `python src/train.py` for as many images as it sees in the minutes at the speed of a short trial,
+which has all cores and nothing beside it. With `--rates` the speeds are kept in a file: what it lacks is measured first,
+and the training itself may then share the machine. Scores are computed once, at the end, and their time does not count.
+What diverges or collapses stays in the table. `--json` gains a line with every run, and goes on where it was stopped.
 """
 
 import argparse
@@ -56,14 +58,24 @@ def trained(words: str, images: int, folder: Path) -> dict[str, Any]:
     return json.loads(lines[-1]) if lines else {"ended": (done.stderr or done.stdout).strip().splitlines()[-1]}
 
 
-def run(network: str, data: str, seed: int, minutes: float, keep: Path | None) -> dict[str, Any]:
+def rates(networks: list[str], file: Path | None) -> dict[str, float]:
+    """Images per second; those that `file` has are not measured again."""
+    found: dict[str, float] = json.loads(file.read_text()) if file and file.exists() else {}
+    for network in networks:
+        if network not in found:
+            found[network] = round(paced(NETWORKS[network], TRIAL)["rate"], 1)
+            if file:
+                file.write_text(json.dumps(found))
+    return found
+
+
+def run(network: str, data: str, seed: int, rate: float, minutes: float, keep: Path | None) -> dict[str, Any]:
     words = NETWORKS[network]
-    rate = paced(words, TRIAL)["rate"]
     images = int(rate * 60 * minutes)
     with tempfile.TemporaryDirectory() as home:
         folder = (keep or Path(home)) / f"{network}_{data}_{seed}"
         record = trained(f"{words} {DATA[data]} seed={seed}", images, folder)
-    line = {"network": network, "data": data, "seed": seed, "minutes": minutes, "images_per_second": round(rate, 1)}
+    line = {"network": network, "data": data, "seed": seed, "minutes": minutes, "images_per_second": rate}
     return line | {"images": images, "parameters": parameters(words)} | record
 
 
@@ -102,15 +114,22 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="a folder in which the runs stay")
+    parser.add_argument("--rates", type=Path, help="a file of speeds, measured where it lacks one")
     parser.add_argument("--table", type=Path, help="only show what is in such a file")
     given = parser.parse_args()
     if given.table:
         print(table([json.loads(line) for line in given.table.read_text().splitlines()]))
         return
-    found = []
+    networks = given.networks or list(NETWORKS)
+    measured = rates(networks, given.rates)
+    known = given.json.read_text().splitlines() if given.json and given.json.exists() else []
+    found = [json.loads(line) for line in known]
+    done = {(line["network"], line["data"], line["seed"], line["minutes"]) for line in found}
     for seed in map(int, given.seeds.split(",")):
-        for network in given.networks or NETWORKS:
-            found.append(run(network, given.data, seed, given.minutes, given.keep))
+        for network in networks:
+            if (network, given.data, seed, given.minutes) in done:
+                continue
+            found.append(run(network, given.data, seed, measured[network], given.minutes, given.keep))
             print(json.dumps(found[-1]), flush=True)
             if given.json:
                 with given.json.open("a") as file:

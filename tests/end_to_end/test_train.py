@@ -323,13 +323,14 @@ def test_debug_ends_after_a_few_rounds(command: Command, tmp_path: Path, trainer
 def test_a_run_begins_with_the_weights_of_another(command: Command, tmp_path: Path) -> None:
     words = [*TINY["mlp"], "metrics=none", "logger=none", "data.batch_size=16", "save_every=64"]
     assert command(*words, "images=64", f"hydra.run.dir={tmp_path}/first").returncode == 0
-    second = command(*words, "images=64", "init_from=first", f"hydra.run.dir={tmp_path}/second")
+    note = "note='batches of ${data.batch_size}'"
+    second = command(*words, "images=64", "init_from=first", note, f"hydra.run.dir={tmp_path}/second")
     assert (second.returncode, second.stderr) == (0, "")
-    assert second.stdout.startswith("beginning with the weights of first at 64 images\n")
+    assert second.stdout.startswith("beginning with the weights of first at 64 images\nbatches of 16\n")
     nothing = command(*words, "images=64", "init_from=missing", f"hydra.run.dir={tmp_path}/third")
     assert nothing.returncode == 2
     assert nothing.stderr == "error: init_from=missing: there is no checkpoint in it\n"
     assert not (tmp_path / "third").exists()
     more = command(f"resume={tmp_path}/second", "images=128")
     assert (more.returncode, more.stderr) == (0, "")
-    assert "beginning" not in more.stdout
+    assert "beginning" not in more.stdout and "batches" not in more.stdout

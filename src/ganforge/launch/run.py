@@ -50,6 +50,8 @@ def fit(config: DictConfig, job: Job) -> None:
         forget_what_comes_again(job.folder, rewrite_from)
         if said:
             say(said, job)
+        if config.get("note") and not job.resumed:
+            say(config.note, job)
         if start:
             say(f"going on at {start.images_seen:,} of {config.images:,} images", job)
         elif job.resumed:
