@@ -4,10 +4,11 @@ usage: python benchmarks/ten_minutes.py [NETWORK ...] [--data digits] [--seeds 1
        python benchmarks/ten_minutes.py [NETWORK ...] --rates FILE [the same options]
        python benchmarks/ten_minutes.py --table FILE
 
-A network is trained by `python src/train.py` for as many images as it sees in the minutes at the speed of a short trial,
-which has all cores and nothing beside it. With `--rates` the speeds are kept in a file: what it lacks is measured first,
-and the training itself may then share the machine. Scores are computed once, at the end, and their time does not count.
-What diverges or collapses stays in the table. `--json` gains a line with every run, and goes on where it was stopped.
+A network is trained by `python src/train.py` for as many images as it sees in the minutes at the speed of a short
+trial, which has all cores and nothing beside it. With `--rates` the speeds are kept in a file: what it lacks is
+measured first, and the training itself may then share the machine. Scores are computed once, at the end, and their time
+does not count. What diverges or collapses stays in the table. `--json` gains a line with every run; with `--keep` as
+well, what was stopped goes on. `--words` go to every training, for instance data.root=folder.
 """
 
 import argparse
@@ -50,8 +51,15 @@ def parameters(words: str) -> dict[str, int]:
 
 def trained(words: str, images: int, folder: Path) -> dict[str, Any]:
     """The last record of the run's scores; what ended it, where it has none."""
-    command = [sys.executable, str(ROOT / "src" / "train.py"), *words.split()]
-    command += [f"images={images}", f"evaluate_every={images}", f"hydra.run.dir={folder}", "logger=none"]
+    start = [
+        *words.split(),
+        f"images={images}",
+        f"evaluate_every={images}",
+        f"save_every={images // 20}",
+        "logger=none",
+    ]
+    words_now = [f"resume={folder}"] if folder.exists() else [*start, f"hydra.run.dir={folder}"]
+    command = [sys.executable, str(ROOT / "src" / "train.py"), *words_now]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     records = folder / "metrics.jsonl"
     lines = records.read_text().splitlines() if records.exists() else []
@@ -69,13 +77,13 @@ def rates(networks: list[str], file: Path | None) -> dict[str, float]:
     return found
 
 
-def run(network: str, data: str, seed: int, rate: float, minutes: float, keep: Path | None) -> dict[str, Any]:
+def run(network: str, data: str, seed: int, rate: float, given: argparse.Namespace) -> dict[str, Any]:
     words = NETWORKS[network]
-    images = int(rate * 60 * minutes)
+    images = int(rate * 60 * given.minutes)
     with tempfile.TemporaryDirectory() as home:
-        folder = (keep or Path(home)) / f"{network}_{data}_{seed}"
-        record = trained(f"{words} {DATA[data]} seed={seed}", images, folder)
-    line = {"network": network, "data": data, "seed": seed, "minutes": minutes, "images_per_second": rate}
+        folder = (given.keep or Path(home)) / f"{network}_{data}_{seed}"
+        record = trained(f"{words} {DATA[data]} seed={seed} {given.words}", images, folder)
+    line = {"network": network, "data": data, "seed": seed, "minutes": given.minutes, "images_per_second": rate}
     return line | {"images": images, "parameters": parameters(words)} | record
 
 
@@ -114,6 +122,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="a folder in which the runs stay")
+    parser.add_argument("--words", default="", help="overrides for every training")
     parser.add_argument("--rates", type=Path, help="a file of speeds, measured where it lacks one")
     parser.add_argument("--table", type=Path, help="only show what is in such a file")
     given = parser.parse_args()
@@ -129,7 +138,7 @@ def main() -> None:
         for network in networks:
             if (network, given.data, seed, given.minutes) in done:
                 continue
-            found.append(run(network, given.data, seed, measured[network], given.minutes, given.keep))
+            found.append(run(network, given.data, seed, measured[network], given))
             print(json.dumps(found[-1]), flush=True)
             if given.json:
                 with given.json.open("a") as file:
