@@ -99,8 +99,6 @@ def words(cell: Cell, archive: Path) -> list[str]:
     if cell["augment"] == "ada":
         chosen += ["augment.p=0.5", "augment.groups=[blit,geom,color,filter,noise,cutout]"]
         chosen += ["augment.target=null"] if cell["loss"] in UNSIGNED else []
-    if cell["model"] == "stylegan2" and cell["loss"] == "wgan":
-        chosen.append("loss.constraint.bound=1.0")  # of weights that are stored with a deviation of 1
     if cell["model"] == "cyclegan" and cell["shape"][2] == 3:
         chosen.append("system.identity=0")
     return chosen
