@@ -1,0 +1,129 @@
+"""One Gaussian q for a mixture p of two: KL(p | q) covers both modes, KL(q | p) seeks one.
+
+Maximum likelihood, with the library's Gaussian likelihood, descends KL(p | q). A generator against the best discriminator,
+whose logit is log p - log q, descends KL(q | p) with loss=hinge or wgan, JS with minimax, and KL(q | p) - 2 JS with
+non_saturating (Arjovsky and Bottou 2017, theorem 2.5).
+
+usage: python docs/figures/kullback_leibler.py
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from drawing import BLUE, CLOSED, GREEN, RED, YELLOW, panels, save
+from games import game
+from torch import Tensor
+from torch.distributions import Normal
+from torch.func import functional_call
+
+from ganforge.losses.elbo import Gaussian
+
+MODE, WIDTH = 0.6, 0.15
+POINTS = 4_000
+START = (0.1, 0.4)
+"""Mean and deviation that every fit begins with."""
+LOSSES = ("hinge", "minimax", "non_saturating")
+Loss = Callable[[Tensor], Tensor]
+"""Of the parameters of q."""
+
+
+def quantiles(count: int = POINTS) -> Tensor:
+    """Points that divide N(0, 1) into equal shares, so that no chance is left."""
+    return Normal(0, 1).icdf((torch.arange(count, dtype=torch.float64) + 0.5) / count)
+
+
+def gaussian(mean: float, deviation: float) -> Tensor:
+    """The parameters of q: its mean and the logarithm of its deviation (2,)."""
+    return torch.tensor([mean, math.log(deviation)], dtype=torch.float64)
+
+
+def log_p(x: Tensor) -> Tensor:
+    return torch.stack([Normal(mode, WIDTH).log_prob(x) for mode in (-MODE, MODE)]).logsumexp(0) - math.log(2)
+
+
+def log_q(x: Tensor, q: Tensor) -> Tensor:
+    return Normal(q[0], q[1].exp()).log_prob(x)
+
+
+def likelihood(q: Tensor) -> Tensor:
+    """-E_p[log q(x)], by the likelihood that autoencoders learn with: its mean is tanh(logits / 2)."""
+    images = (torch.tensor([[-MODE], [MODE]]) + WIDTH * quantiles(POINTS // 2)).reshape(-1, 1, 1, 1)
+    logits = (2 * q[0].atanh()).expand_as(images)
+    return -functional_call(Gaussian(), {"log_sigma": q[1]}, (logits, images)).mean()
+
+
+def adversarial(loss: str) -> Loss:
+    """What a generator with the latent z makes, mean + deviation z, costs before the best discriminator."""
+    played, z = game(f"loss={loss}"), quantiles()
+
+    def cost(q: Tensor) -> Tensor:
+        def logits(x: Tensor) -> Tensor:
+            return log_p(x) - log_q(x, q.detach())
+
+        return played.generator_terms(lambda: logits(z), logits(q[0] + q[1].exp() * z))["adversarial"]
+
+    return cost
+
+
+def divergences(q: Tensor) -> dict[str, Tensor]:
+    """In nats, by quadrature, under the name of the loss that descends each; JS twice, as in V."""
+    x = torch.linspace(-8, 8, 40_001, dtype=torch.float64)
+    p, of_q = log_p(x), log_q(x, q)
+    middle = torch.logaddexp(p, of_q) - math.log(2)
+    forward, reverse = integral(p, of_q, x), integral(of_q, p, x)
+    twice = integral(p, middle, x) + integral(of_q, middle, x)
+    return {"likelihood": forward, "hinge": reverse, "minimax": twice, "non_saturating": reverse - twice}
+
+
+def integral(first: Tensor, second: Tensor, x: Tensor) -> Tensor:
+    """KL of two densities, given their logarithms."""
+    return torch.trapezoid(first.exp() * (first - second), x)
+
+
+def slope(cost: Loss, mean: float, deviation: float) -> Tensor:
+    """d cost / d (mean, log deviation)."""
+    return torch.autograd.functional.jacobian(cost, gaussian(mean, deviation))
+
+
+def fit(cost: Loss, turns: int = 400) -> tuple[float, float]:
+    """Mean and deviation of q after gradient descent by Adam, with a rate that falls to 0."""
+    q = gaussian(*START).requires_grad_()
+    optimizer = torch.optim.Adam([q], 0.05)
+    for turn in range(turns):
+        optimizer.param_groups[0]["lr"] = 0.05 * (1 - turn / turns)
+        optimizer.zero_grad()
+        cost(q).backward()
+        optimizer.step()
+    return q[0].item(), q[1].exp().item()
+
+
+def fits() -> dict[str, tuple[float, float]]:
+    return {"likelihood": fit(likelihood)} | {loss: fit(adversarial(loss)) for loss in LOSSES}
+
+
+def draw(found: dict[str, tuple[float, float]]) -> None:
+    names = {
+        "likelihood": "likelihood: KL(p | q)", "hinge": "loss=hinge: KL(q | p)", "minimax": "loss=minimax: JS",
+        "non_saturating": "loss=non_saturating: KL(q | p) - 2 JS",
+    }  # fmt: skip
+    figure, (axes,) = panels(1)
+    x = torch.linspace(-2, 2, 801, dtype=torch.float64)
+    axes.fill_between(x, log_p(x).exp(), color=CLOSED["color"], alpha=0.25, linewidth=0, label="p, the data")
+    for (name, (mean, deviation)), colour in zip(found.items(), (GREEN, BLUE, RED, YELLOW), strict=True):
+        axes.plot(x, Normal(mean, deviation).log_prob(x).exp(), color=colour, label=names[name])
+    axes.set(title="The best single Gaussian q", xlabel="x", ylabel="density", xlim=(-2, 2), ylim=(0, 2.9))
+    axes.legend(loc="upper left", fontsize=8)
+    save(figure, __file__)
+
+
+def main() -> None:
+    for name, (mean, deviation) in (found := fits()).items():
+        costs = divergences(gaussian(mean, deviation))
+        print(f"{name}: mean {mean:.4f}, deviation {deviation:.4f}; KL(p | q) {costs['likelihood']:.3f}, "
+              f"KL(q | p) {costs['hinge']:.3f}, JS {costs['minimax'] / 2:.3f}")
+    draw(found)
+
+
+if __name__ == "__main__":
+    main()
