@@ -55,7 +55,7 @@ def best_discriminator(p: list[Gaussian], q: list[Gaussian]) -> Best:
         return cost
 
     optimizer.step(loss)
-    shares = [bins.bincount(minlength=len(CENTRES)) / POINTS for bins in (real, fake)]
+    shares = [bins.bincount(minlength=len(CENTRES)).double() / POINTS for bins in (real, fake)]
     met = (shares[0] + shares[1]) > 0
     return Best(CENTRES[met], shares[0][met], shares[1][met], table.detach()[met], -loss().item())
 
@@ -77,7 +77,8 @@ def draw(best: Best, values: list[float]) -> None:
     line = torch.linspace(-4, 4, 400, dtype=torch.float64)
     p, q = density(line, *P), density(line, *Q)
     left.plot(line, p / (p + q), label="p / (p + q)", **CLOSED)
-    left.plot(best.places, best.logits.sigmoid(), "o", color=BLUE, markersize=2.5, label="D, learned")
+    met = (best.real + best.fake) * POINTS >= 20  # beyond, a share is a matter of single points
+    left.plot(best.places[met], best.logits[met].sigmoid(), "o", color=BLUE, markersize=2.5, label="D, learned")
     left.plot(line, p, color=GREEN, linewidth=1, label="p, real")
     left.plot(line, q, color=RED, linewidth=1, label="q, fake")
     left.set(xlim=(-4, 4), ylim=(-0.02, 1.05), title="The best discriminator", xlabel="x")
@@ -87,7 +88,7 @@ def draw(best: Best, values: list[float]) -> None:
     right.plot(DISTANCES, values, "o", color=BLUE, label="V of the learned D")
     right.axhline(-math.log(4), color=RED, linewidth=1, linestyle="--", label="-log 4")
     right.set(title="Its value", xlabel="distance between the means of p and q (deviation 1)", ylim=(-1.5, 0.1))
-    right.legend(loc="lower right")
+    right.legend(loc="center right", fontsize=8)
     save(figure, __file__)
 
 

@@ -1,7 +1,7 @@
 """Two parallel lines, theta apart: the Jensen-Shannon divergence is log 2, the Wasserstein distance |theta|.
 
-Arjovsky et al. 2017, "Wasserstein GAN", example 1. Both are measured by the discriminator of model=mlp after some hundred
-turns, in the library's games.
+Arjovsky et al. 2017, "Wasserstein GAN", example 1. Both are measured by the discriminator of model=mlp after some
+hundred turns, in the library's games.
 
 usage: python docs/figures/parallel_lines.py
 """
@@ -77,10 +77,8 @@ def draw(divergences: list[Measured], distances: list[Measured]) -> None:
 def main() -> None:
     divergences, distances = [jensen_shannon(theta) for theta in DISTANCES], [wasserstein(theta) for theta in DISTANCES]
     for theta, divergence, measured in zip(DISTANCES, divergences, distances, strict=True):
-        print(
-            f"theta {theta:+.1f}: JS {divergence.distance:.4f} (log 2 = {math.log(2):.4f}), slope {divergence.slope:+.4f}; "
-            f"W {measured.distance:.4f} (|theta| {abs(theta)}, with the penalty {penalised(theta):.4f}), slope {measured.slope:+.4f}"
-        )
+        js, w = f"JS {divergence.distance:.4f}", f"W {measured.distance:.4f} (penalised: {penalised(theta):.4f})"
+        print(f"theta {theta:+.1f}: {js}, slope {divergence.slope:+.4f}; {w}, slope {measured.slope:+.4f}")
     draw(divergences, distances)
 
 

@@ -28,8 +28,8 @@ def points(centre: float, count: int = 128) -> Tensor:
 def slopes_by_turn(turns: tuple[int, ...] = TURNS) -> Curves:
     """How steep each generator's loss is in a shift of all fakes, after so many turns of its discriminator.
 
-    Real images are near (0, 0), fakes near (1, 0), and stay there. "mistakes" are the mean of D at fakes, "bound" is what
-    the triangle inequality makes of it for the minimax generator: mean D times the discriminator's steepest slope.
+    Real images are near (0, 0), fakes near (1, 0), and stay there. "mistakes" are the mean of D at fakes, "bound" is
+    what the minimax slope is at most: this mean times the steepest slope of the discriminator's logit.
     """
     found: Curves = {name: [] for name in (*LOSSES, "mistakes", "bound")}
     minimax, critic = Critic(game("loss=minimax"), 2), Critic(game("loss=wgan_gp"), 2)
