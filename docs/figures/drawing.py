@@ -17,14 +17,16 @@ CLOSED: dict[str, Any] = {"color": FAINT, "linewidth": 3, "alpha": 0.5, "solid_c
 
 
 def panels(columns: int, rows: int = 1, height: float = 2.9) -> tuple[Figure, list[Axes]]:
-    matplotlib.rcParams.update({**STYLE, "legend.handlelength": 1.6, "lines.markersize": 4})
+    matplotlib.rcParams.update({**STYLE, "text.parse_math": True, "legend.handlelength": 1.6, "lines.markersize": 4})
     figure = Figure(figsize=(7.2, rows * height), layout="constrained")
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def save(figure: Figure, script: str) -> None:
-    """Beside the script, as `<name of the script>.png`, in 64 colours."""
+    """Beside the script, as `<name of the script>.png`, in 256 colours."""
     path, buffer = Path(script).with_suffix(".png"), io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, facecolor="white")
-    Image.open(buffer).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(buffer).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
     print(f"drawn: {path.name}")

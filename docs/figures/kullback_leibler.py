@@ -103,17 +103,20 @@ def fits(start: tuple[float, float] = START) -> dict[str, tuple[float, float]]:
 
 
 def draw(found: dict[str, tuple[float, float]]) -> None:
-    names = {
-        "likelihood": "likelihood: KL(p | q)", "hinge": "loss=hinge: KL(q | p)", "minimax": "loss=minimax: JS",
-        "non_saturating": "loss=non_saturating: KL(q | p) - 2 JS",
-    }  # fmt: skip
+    looks = {
+        "likelihood": ("maximum likelihood: KL(p | q)", GREEN, 4, "-"),
+        "hinge": ("generator of hinge: KL(q | p)", BLUE, 4, "-"),
+        "minimax": ("generator of minimax: JS", RED, 1.5, "--"),
+        "non_saturating": ("generator of non_saturating: KL(q | p) - 2 JS", YELLOW, 1.5, "--"),
+    }
     figure, (axes,) = panels(1)
     x = torch.linspace(-2, 2, 801, dtype=torch.float64)
     axes.fill_between(x, log_p(x).exp(), color=CLOSED["color"], alpha=0.25, linewidth=0, label="p, the data")
-    for (name, (mean, deviation)), colour in zip(found.items(), (GREEN, BLUE, RED, YELLOW), strict=True):
-        axes.plot(x, Normal(mean, deviation).log_prob(x).exp(), color=colour, label=names[name])
+    for name, q in found.items():
+        label, colour, width, dashes = looks[name]
+        axes.plot(x, Normal(*q).log_prob(x).exp(), dashes, color=colour, linewidth=width, label=label)
     axes.set(title="One Gaussian q, by what it minimises", xlabel="x", ylabel="density", xlim=(-2, 2), ylim=(0, 2.9))
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="upper left", fontsize=7.5)
     save(figure, __file__)
 
 
