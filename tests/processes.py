@@ -121,9 +121,15 @@ def server() -> socket.socket:
 
 def serve() -> None:
     """Fork a child for each request, and tell who waits for it how it ended."""
+    from composition import composed_anew  # neighbours, as this file is a script here
+    from shortcuts import take
+
     sys.path.insert(0, str(ROOT / "src"))
+    take()
     for name in IMPORTED:
         import_module(name)
+    for name in ("train", "evaluate", "generate", "translate", "export", "search"):
+        composed_anew(name)
     gc.freeze()
     requests = socket.socket(fileno=os.dup(0))
     woken, wake = os.pipe()

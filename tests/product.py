@@ -70,13 +70,14 @@ def pairs_of(cell: Cell) -> set[tuple[Any, ...]]:
 
 def pairwise() -> list[Cell]:
     """Cells in which every two values meet that meet anywhere in the product: greedily, the most new pairs first."""
-    left = [(pairs_of(cell), cell) for cell in cells()]
-    missing: set[tuple[Any, ...]] = set().union(*(pairs for pairs, _ in left))
+    bits: dict[tuple[Any, ...], int] = {}
+    left = [(sum(bits.setdefault(pair, 1 << len(bits)) for pair in pairs_of(cell)), cell) for cell in cells()]
+    missing = (1 << len(bits)) - 1
     chosen = []
     while missing:
-        pairs, cell = max(left, key=lambda one: len(one[0] & missing))
+        pairs, cell = max(left, key=lambda one: (one[0] & missing).bit_count())
         chosen.append(cell)
-        missing -= pairs
+        missing &= ~pairs
         left = [one for one in left if one[0] & missing]
     return chosen
 
