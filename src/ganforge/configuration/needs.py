@@ -181,6 +181,13 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     if has_scores(config):
         extractor = get_object(config.metrics.extractor._target_)
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
+    if "labels" in getattr(system, "needs", ()):
+        needs.append((f"the system {system.__name__}", frozenset({"labels"}), "Use data with classes"))
+    elif data.labels is not None and system is not None:
+        raise ValueError(
+            f"data.labels={data.labels} is for a classifier that learns from few: use system=semi_supervised, or leave "
+            "it out"
+        )
     if "loss" in config and config.loss.get("likelihood") == "bernoulli":
         needs.append(("loss.likelihood=bernoulli", frozenset({"images"}), "Use loss.likelihood=gaussian"))
     for name, node in (config.get("regularizers") or {}).items():
@@ -216,6 +223,11 @@ def has_scores(config: DictConfig) -> bool:
     """False with metrics=none, whose extractor names no class."""
     extractor = config.metrics.extractor
     return extractor is not None and not (OmegaConf.is_dict(extractor) and "_target_" not in extractor)
+
+
+def needs_classes(config: DictConfig) -> bool:
+    """Whether networks are built for the number of the data's classes."""
+    return config.condition.labels or "labels" in getattr(get_object(config.system._target_), "needs", ())
 
 
 def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData) -> None:
