@@ -30,6 +30,7 @@ from ganforge.configuration.needs import (
     refuse_other_games,
     refuse_other_launchers,
     refuse_uneven_ranks,
+    refuse_unlearned_classes,
     refuse_unmet_needs,
     refuse_unread_codes,
     refuse_unused_labels,
@@ -118,6 +119,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
     refuse_unread_codes(system)
+    refuse_unlearned_classes(system)
     refuse_mixed_gradients(system)
     refuse_meaningless_signs(system)
     refuse_low_precision(system, config.trainer.precision)

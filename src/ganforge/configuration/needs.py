@@ -15,11 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from ganforge.compat.lightning import MultiProcessingLauncher, SubprocessScriptLauncher
 from ganforge.compat.torch import BatchNorm
 from ganforge.data.module import InMemoryData
-from ganforge.layers.heads import CodeHead
+from ganforge.layers.heads import ClassOrFake, CodeHead
 from ganforge.losses.game import Game
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.gan import GANModule
+from ganforge.systems.semi_supervised import SemiSupervisedGAN
 from ganforge.systems.system import System
 from ganforge.systems.vae import VAE
 
@@ -245,6 +246,12 @@ def refuse_unread_codes(system: System) -> None:
         raise ValueError(
             "model.latent.codes are read by the head of condition=codes alone: choose it, or leave them out"
         )
+
+
+def refuse_unlearned_classes(system: System) -> None:
+    """Classes that no label tells apart."""
+    if not isinstance(system, SemiSupervisedGAN) and any(isinstance(x, ClassOrFake) for x in system.modules()):
+        raise ValueError("condition=classes goes with system=semi_supervised: leave it out")
 
 
 def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: System) -> None:
