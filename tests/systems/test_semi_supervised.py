@@ -150,7 +150,10 @@ def test_networks_start_from_the_first_batch_once(composed: Compose, tmp_path: P
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([*TINY["mlp"], "data.labels=20"], "data.labels=20 is for a classifier that learns from few: use system=semi_s"),
+        (
+            [*TINY["mlp"], "data.labels=20"],
+            "data.labels=20 is for a classifier that learns from few: use system=semi_s",
+        ),
         ([*TINY["improved_gan"], "data.labels=25"], "data.labels=25 cannot be shared equally by 10 classes"),
         ([*TINY["improved_gan"], "data.labels=5000"], "data.labels=5000 are 500 of each class"),
         ([*TINY["improved_gan"], "data.labels=0"], "data.labels=0 should be"),
