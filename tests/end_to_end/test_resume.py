@@ -100,7 +100,7 @@ def test_a_struck_translation_goes_on_to_the_same_end(tmp_path: Path, name: str,
 
 @pytest.mark.slow
 def test_a_struck_classifier_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    """With the start of its weights from data; in the first round, in a later one, and between its error and a checkpoint."""
+    """In the round before which its weights start from data, in a later one, and between its error and a checkpoint."""
     words = [*TINY["improved_gan"], "data.labels=20", *SMALL[len(TINY["mlp"]) :]]
     whole = uninterrupted(tmp_path / "whole", words)
     turn = "ganforge.systems.semi_supervised:SemiSupervisedGAN.class_terms"
