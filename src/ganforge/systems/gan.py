@@ -65,7 +65,6 @@ class GANModule(AdversarialModule):
         latents = self.latent.sample(len(images), self.device).to(images.dtype)
         for player in starters:
             getattr(self, player).start_from(latents if player == "generator" else images)
-        self.update_averages(0.0)
 
     def inputs(self, batch: Batch) -> Inputs:
         """What the fakes of a turn start from."""
