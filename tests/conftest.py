@@ -29,6 +29,8 @@ TINY = {
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
     "acgan": ["model=acgan", "model.generator.width=2", "model.discriminator.width=2"],
     "infogan": ["model=infogan", "model.generator.width=2", "model.generator.hidden=8"],
+    "improved_gan": ["model=improved_gan", "model.generator.hidden=[8]", "model.discriminator.hidden=[8,4]"],
+    "improved_gan_conv": ["model=improved_gan_conv", "model.generator.width=2", "model.discriminator.width=2"],
     "stylegan2": ["model=stylegan2_small", "model.latent.dim=8", "model.generator.channel_max=4"],
     "sagan": ["model=sagan", "model.generator.width=2", "model.discriminator.width=2"],
     "biggan": [

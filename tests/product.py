@@ -26,7 +26,7 @@ FACTORS: dict[str, Sequence[Any]] = {
     "model": list(TINY),
     "loss": LOSSES,
     "shape": [(16, 16, 3), (28, 28, 1), (32, 32, 3), (64, 64, 1)],
-    "system": ["gan", "one_stage", "progressive"],
+    "system": ["gan", "one_stage", "progressive", "semi_supervised"],
     "condition": sorted(path.stem for path in (ROOT / "conf" / "condition").glob("*.yaml")),
     "augment": sorted(path.stem for path in (ROOT / "conf" / "augment").glob("*.yaml")),
     "fakes": ["shared", "fresh"],
@@ -42,6 +42,8 @@ def is_played(cell: Cell) -> bool:
     """Whether these choices go together; those that have no meaning for a model stay at their first value."""
     if (cell["loss"] in ADVERSARIAL) == cell["model"].startswith("vae"):
         return False
+    if (cell["system"] == "semi_supervised") != (cell["condition"] == "classes"):
+        return False
     if cell["system"] == "one_stage" and (cell["loss"] == "hinge" or cell["fakes"] == "fresh"):
         return False
     if cell["system"] == "one_stage" and cell["condition"] in ("auxiliary", "codes"):
@@ -50,9 +52,11 @@ def is_played(cell: Cell) -> bool:
         return False
     if cell["system"] == "one_stage" and cell["model"] in ("progan", "stylegan2"):  # images compared with one another
         return False
+    if cell["model"] == "improved_gan_conv" and cell["shape"][0] % 8:
+        return False
     if cell["model"] not in NOISE_TO_IMAGE:
         plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"
-        return plain and (cell["fakes"] == "shared" or cell["model"] == "pix2pix")
+        return plain and (cell["fakes"] == "shared" or cell["model"] in ("pix2pix", "improved_gan"))
     return True
 
 

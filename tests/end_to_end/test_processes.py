@@ -38,6 +38,10 @@ GAMES = {
     "two domains": [*TINY["cyclegan"], "system.pool_size=0", "loss=wgan_gp", "loss.n_critic=2"],
     "a classifier": [*TINY["mlp"], "condition=auxiliary", "loss=hinge", "images=640"],
     "codes": [*TINY["mlp"], "condition=codes", "images=640"],
+    "few labels, weights that start from the first batch": [
+        *TINY["improved_gan"], "data.labels=20", "model.discriminator.noise=0", "trainer.sync_batchnorm=true",
+        "regularizer=[]", "system.generator_loss=1", "images=640",
+    ],
     "all at once": [
         *TINY["dcgan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
         "loss.n_critic=2", "training.accumulate_grad_batches=2", "condition=projection",

@@ -30,7 +30,7 @@ def begin_with(source: Path, system: System) -> str:
         if 2 * len(fitting.keys() & set(names)) < len(names):
             raise ValueError(f"init_from={shown(source)}: the weights there do not fit this {player}")
     system.load_state_dict(fitting, strict=False)
-    missing = [name for name in own if name not in fitting and not name.startswith("averaged.")]
+    missing = [name for name in own if name not in fitting and not name.startswith(tuple(system.averages))]
     others = ""
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
@@ -39,4 +39,4 @@ def begin_with(source: Path, system: System) -> str:
 
 
 def owners(system: System) -> tuple[str, ...]:
-    return tuple(f"{name}." for name in (*system.players, "averaged"))
+    return tuple(f"{name}." for name in (*system.players, *system.averages))
