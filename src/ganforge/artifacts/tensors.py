@@ -53,9 +53,15 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
     """That part of a run's configuration which goes with the weights: how they came about, and no place on a disk.
 
     What makes images is called `generator` there, also where it is a decoder, or works in the other direction. Of a
-    translation it says the direction, and the view that the sources are, if they are one.
+    translation it says the direction, and the view that the sources are, if they are one. With a `detector` go all
+    networks that it may have.
     """
     model = config["model"]
+    data = {fact: config["data"][fact] for fact in FACTS if fact in config["data"]}
+    trained = {part: config[part] for part in ("loss", "optimizer", "seed", "images")}
+    if network == "detector":
+        detector = config["detector"] if "detector" in config else config["system"]["detector"]
+        return {"detector": detector, "model": dict(model), "data": data, **trained}
     part = drawing_part(model) if network == "generator" else network
     name = "encoder" if network == "encoder" else "generator"
     translation = {}
@@ -64,9 +70,9 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
         translation = {"direction": "b_to_a" if backward else "a_to_b", "view": config.get("view")}
     return {
         "model": {name: model[part], "latent": model.get("latent")},
-        "data": {fact: config["data"][fact] for fact in FACTS if fact in config["data"]},
+        "data": data,
         **translation,
-        **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
+        **trained,
     }
 
 

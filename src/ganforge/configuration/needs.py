@@ -19,6 +19,7 @@ from ganforge.layers.heads import CodeHead
 from ganforge.losses.game import Game
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
+from ganforge.systems.f_anogan import FAnoGAN
 from ganforge.systems.gan import GANModule
 from ganforge.systems.system import System
 from ganforge.systems.vae import VAE
@@ -35,7 +36,7 @@ WITH_SOURCES = {
     "sources": "Use view=edges, data=domains or data=two_sets",
 }
 """What a system that translates may need, and what has it."""
-PLAYERS = (*AdversarialModule.players, *VAE.players)
+PLAYERS = (*AdversarialModule.players, *VAE.players, *FAnoGAN.players)
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -158,7 +159,7 @@ def refuse_other_games(config: DictConfig) -> None:
         )
     if config.get("augment") is not None and "augment" not in config.system:
         raise ValueError(
-            f"augment= is for discriminators of images from noise, and {system.__name__} translates: leave it out"
+            f"augment= is for discriminators of images from noise alone, and {system.__name__} has none: leave it out"
         )
 
 

@@ -22,7 +22,7 @@ from ganforge.launch.same_run import (
     refuse_unfit_weights,
 )
 from ganforge.launch.stored import stored_status
-from ganforge.launch.transfer import begin_with
+from ganforge.launch.transfer import begin_with, refuse_untrained_networks
 from ganforge.process.terminal import plain_console, warn
 from ganforge.scoring.table import score_table
 
@@ -43,7 +43,7 @@ def fit(config: DictConfig, job: Job) -> None:
         experiment.system.rollbacks = len(read_lines(job.folder / ROLLBACKS))
         if start:
             refuse_unfit(start, experiment)
-        said = begin_with(Path(config.init_from), experiment.system) if config.get("init_from") and not start else None
+        said = begun(config, experiment) if not start else None
         begin(config, job)
         callbacks: list[Any] = experiment.trainer.callbacks  # type: ignore[attr-defined]
         callbacks.insert(0, Status(job.folder / "status.json", job.status("starting"), config.images))
@@ -62,6 +62,14 @@ def fit(config: DictConfig, job: Job) -> None:
             start = newest(job.folder / "checkpoints", warn)
             rewrite_from = start.rewrite_from if start else 0
             roll_back(job, str(divergence), start)
+
+
+def begun(config: DictConfig, experiment: Experiment) -> str | None:
+    """Take over what `init_from=` brings, and say what that is."""
+    if config.get("init_from"):
+        return begin_with(Path(config.init_from), experiment.system)
+    refuse_untrained_networks(experiment.system)
+    return None
 
 
 def refuse_unfit(start: Checkpoint, experiment: Experiment) -> None:

@@ -75,6 +75,15 @@ class AdversarialModule(System):
             self.discriminator_turn(last, map(self.draw_constant, self.parts(last)))
             self.generator_turn(last, map(self.draw, self.parts(last)))
 
+    def play_generator_first(self, batch: Batch) -> None:
+        """The round of papers whose generator moves before the discriminator has learned from its fakes."""
+        first, *later = batch.chunks(self.game.n_critic)
+        drawn = [self.draw(part) for part in self.parts(first)]
+        self.generator_turn(first, drawn)
+        self.discriminator_turn(first, drawn)
+        for turn in later:
+            self.discriminator_turn(turn, map(self.draw_constant, self.parts(turn)))
+
     def lazy_terms(self, player: str, batch: Batch, drawn: Any) -> Terms:
         """What a player minimises in a step of its own at every `lazy_interval`-th turn."""
         raise AssertionError("a subclass names them, or plays without")

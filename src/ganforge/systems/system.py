@@ -12,6 +12,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from ganforge.compat.torch import unscale_before_step
+from ganforge.detection.detectors import Detector
 from ganforge.interfaces import Batch, Progress, Terms
 from ganforge.process.memory import keep_freed_memory
 from ganforge.randomness import derived_seed
@@ -86,6 +87,15 @@ class System(LightningModule):
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
         """What draws from the averaged weights, or from those of the last turn."""
         raise AssertionError("a subclass has something to draw")
+
+    def detector(self) -> Detector | None:
+        """What tells abnormal images, with the averaged weights: a copy; None where the system has none."""
+        return None
+
+    @property
+    def inherits(self) -> dict[str, str]:
+        """The networks that `init_from=` brings, and what each is called in the other run."""
+        return {name: name for name in (*self.players, "averaged")}
 
     def finished(self) -> dict[str, nn.Module]:
         """The averaged networks that a run leaves, by the names of their files; the generator is what draws."""
