@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganforge.artifacts.files import replacing
 
-FACTS = ("_target_", "image_size", "channels", "num_classes", "source_channels")
+FACTS = ("_target_", "image_size", "channels", "num_classes", "source_channels", "normal")
 """What the file of a network says of the data."""
 
 

@@ -39,7 +39,7 @@ class Detector(nn.Module):
 
 
 class LatentDistance(Detector):
-    """The mean squared difference between the latents of an image and of its reconstruction (Akcay et al. 2018, eq. 6)."""
+    """The mean squared difference of the latents of an image and of its reconstruction (Akcay et al. 2018, eq. 6)."""
 
     parts: ClassVar = ("generator",)
     method: ClassVar = "GANomaly"
@@ -54,7 +54,7 @@ class LatentDistance(Detector):
 
 
 class PairResidual(Detector):
-    """(1 - weight) |x - G(E(x))| + weight d, by an encoder and a discriminator of pairs (Zenati et al. 2018, section 3).
+    """(1 - weight) |x - G(E(x))| + weight d, by encoder and discriminator of pairs (Zenati et al. 2018, section 3).
 
     d is |f(x, E(x)) - f(G(E(x)), E(x))| of its "features" f, or -log D(G(E(x)), E(x)) of its "logits". |.| are sums.
     """
@@ -112,7 +112,7 @@ class FeatureResidual(Detector):
 
 
 class Inversion(Detector):
-    """(1 - weight) |x - G(z)| + weight |f(x) - f(G(z))| after descending it by z (Schlegl et al. 2017, equations 3 to 6).
+    """(1 - weight) |x - G(z)| + weight |f(x) - f(G(z))| after descending it by z (Schlegl et al. 2017, eqs. 3 to 6).
 
     |.| are sums over pixels, and over the features f of a discriminator; without one the weight is zero. By `steps` of
     Adam from the latents `starts` (S, dim), the same for every image, of which the best is kept.
@@ -167,6 +167,10 @@ class Inversion(Detector):
     def describe(self) -> dict[str, Any]:
         settings = {"weight": self.weight, "steps": self.steps, "starts": len(self.starts)}  # type: ignore[arg-type]
         return super().describe() | settings
+
+
+STORED = {f"{kind.__module__}.{kind.__name__}": kind for kind in (LatentDistance, PairResidual, FeatureResidual)}
+"""Those that a file of weights may name."""
 
 
 def sum_of_differences(one: Tensor, other: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from ganforge.inference.model_card import DATASETS, any_size_in_pt2, model_card
 from ganforge.pretrained import (
     Direction,
     Pretrained,
+    PretrainedDetector,
     PretrainedEncoder,
     PretrainedGenerator,
     PretrainedTranslator,
@@ -33,6 +34,8 @@ from ganforge.suggestions import suggestion
 TOLERANCE = 1e-4
 RECORDED, COMPARED = 2, (1, 5)
 """The batch that a graph is recorded with, and those that it is compared with."""
+PARTS = {PretrainedEncoder: "encoder", PretrainedDetector: "detector"}
+"""What a run calls the files of those that are no generators."""
 Outputs = Tensor | tuple[Tensor, ...]
 Draw = Callable[..., Outputs]
 """What `inputs` makes -> images, or of an encoder mean and log variance."""
@@ -84,11 +87,15 @@ def published(source: Path, direction: Direction | None = None) -> Pretrained:
     pretrained: Pretrained = from_pretrained(source, direction)
     facts = pretrained.facts
     try:
-        config = portable(pretrained.config, "encoder" if isinstance(pretrained, PretrainedEncoder) else "generator")
+        config = portable(pretrained.config, PARTS.get(type(pretrained), "generator"))
         known = {"images_seen": facts["images_seen"], "scores": facts["scores"] if was_scored(pretrained) else {}}
         measured = (evaluation(source / RECORDS, known) or facts) if known["scores"] else {}
+        if isinstance(pretrained, PretrainedDetector):
+            measured = detection(source, known["images_seen"]) or facts
+            known["scores"] = measured["scores"]
         if "stamp" in measured:
-            known |= {"real": measured["real"], "stamp": public_stamp(measured["stamp"], config["data"]["_target_"])}
+            stamp = public_stamp(measured["stamp"], config["data"]["_target_"])
+            known |= {"real": measured.get("real"), "stamp": stamp}
         if not all(isinstance(images, int) for images in (config["images"], known["images_seen"])):
             raise TypeError("images is not a number")
     except (LookupError, TypeError, AttributeError) as error:
@@ -117,6 +124,13 @@ def evaluation(records: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
     return next((line for line in read_lines(records) if facts.items() <= line.items()), None)
 
 
+def detection(source: Path, images_seen: int) -> dict[str, Any] | None:
+    """The line that measured a detector while it was trained."""
+    records = (source if source.is_dir() else source.parent) / RECORDS
+    lines = [line for line in read_lines(records) if line.get("by") == "detection"]
+    return next((line for line in lines if line["images_seen"] == images_seen), None)
+
+
 def public_stamp(stamp: dict[str, Any], target: str) -> dict[str, Any]:
     """The stamp without the name of a file or folder of the user's own, which only the data's hash stands for."""
     if target in DATASETS:
@@ -134,7 +148,9 @@ def inputs(pretrained: Pretrained, count: int) -> tuple[Tensor, ...]:
     return latents, torch.arange(count) % pretrained.num_classes
 
 
-def noise(pretrained: PretrainedTranslator | PretrainedEncoder, count: int, height: int, width: int) -> Tensor:
+def noise(
+    pretrained: PretrainedTranslator | PretrainedEncoder | PretrainedDetector, count: int, height: int, width: int
+) -> Tensor:
     """Pictures (count, C, H, W) in [-1, 1] of what the network starts from."""
     channels = pretrained.image_shape[0]
     if isinstance(pretrained, PretrainedTranslator):
@@ -149,12 +165,15 @@ def names(pretrained: Pretrained) -> tuple[list[str], list[str]]:
         return ["z", "label"][: 1 if pretrained.num_classes is None else 2], ["images"]
     if isinstance(pretrained, PretrainedTranslator):
         return ["source"], ["images"]
+    if isinstance(pretrained, PretrainedDetector):
+        return ["images"], ["scores", "reconstructions"]
     return ["images"], ["mean", "log_variance"]
 
 
 def write_and_compare(pretrained: Pretrained, name: str, folder: Path) -> float:
     """The largest difference of a written format from `pretrained`; ValueError where it exceeds TOLERANCE.
 
+    Where values exceed 1, such as scores that are sums over pixels, it is their share of the largest one.
     Where a translator's file takes other sizes, one of these is compared too.
     """
     file = folder / FORMATS[name].file
@@ -166,7 +185,7 @@ def write_and_compare(pretrained: Pretrained, name: str, folder: Path) -> float:
         batches.append((noise(pretrained, COMPARED[-1], height + multiple, width + 2 * multiple),))
     difference = torch.stack(
         [
-            (one - other).abs().max()
+            (one - other).abs().max() / other.abs().max().clamp_min(1)
             for batch in batches
             for one, other in zip(as_tuple(draw(*batch)), as_tuple(source(*batch)), strict=True)
         ]
@@ -187,7 +206,18 @@ def recordable(pretrained: Pretrained) -> nn.Module:
     for layer in network.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
-    return network
+    return Plain(network) if isinstance(pretrained, PretrainedDetector) else network
+
+
+class Plain(nn.Module):
+    """A network whose outputs have names, which not every format can write, without them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.network(images))
 
 
 def write_safetensors(pretrained: Pretrained, path: Path) -> None:

@@ -10,7 +10,13 @@ from typing import Any
 import yaml
 
 from ganforge.interfaces import Codes
-from ganforge.pretrained import Pretrained, PretrainedEncoder, PretrainedGenerator, PretrainedTranslator
+from ganforge.pretrained import (
+    Pretrained,
+    PretrainedDetector,
+    PretrainedEncoder,
+    PretrainedGenerator,
+    PretrainedTranslator,
+)
 
 DATASETS = {
     "ganforge.data.digits.Digits": ("digits", "handwritten digits that scikit-learn ships"),
@@ -23,11 +29,13 @@ DATASETS = {
 """Public data by its `_target_`: an identifier (the Hub's own where it has a slash), and what it is called."""
 OWN_IMAGES = ("own_images", "images of the author's own")
 """What is said of any other data."""
-PLAYERS = ("generator", "discriminator", "autoencoder")
+PLAYERS = ("generator", "discriminator", "autoencoder", "encoder")
+COMPARABLE = "Scores compare only with scores that were measured with the same:"
 TASKS = {
     PretrainedGenerator: "unconditional-image-generation",
     PretrainedTranslator: "image-to-image",
     PretrainedEncoder: "image-feature-extraction",
+    PretrainedDetector: "image-feature-extraction",
 }
 """The Hub's names for what a network does."""
 
@@ -66,7 +74,7 @@ def introduction(pretrained: Pretrained) -> list[str]:
             f"{about}, trained with ganforge. The first 64 images of seed 0:",
             "![64 generated images](samples.png)",
         ]
-    if isinstance(pretrained, PretrainedEncoder):
+    if isinstance(pretrained, PretrainedEncoder | PretrainedDetector):
         return [f"{about}, trained with ganforge."]
     start, end = ends(pretrained)
     return [f"{about}, trained with ganforge: from {start} to {end}."]
@@ -88,6 +96,8 @@ def ranges(pretrained: Pretrained, differences: dict[str, float]) -> list[str]:
     if isinstance(pretrained, PretrainedEncoder):
         latents = f"(B, {pretrained.latent_dim})"
         return [f"Images are (B, {shape}) in [-1, 1]; mean and log variance of their latents are {latents}."]
+    if isinstance(pretrained, PretrainedDetector):
+        return [f"Images and reconstructions are (B, {shape}) in [-1, 1], scores (B,): larger ones are more abnormal."]
     channels, (made, height, width) = pretrained.source_channels, pretrained.image_shape
     sentences = [f"Sources are (B, {channels}, H, W) and images (B, {made}, H, W), in [-1, 1]."]
     sentences += [f"It was trained at {width}x{height}; {code('translate')} takes any height and width."]
@@ -131,6 +141,7 @@ def front_matter(pretrained: Pretrained) -> dict[str, Any]:
     identifier, name = dataset(pretrained.config)
     task = TASKS[type(pretrained)]
     about = "image-generation" if isinstance(pretrained, PretrainedGenerator) else task
+    about = "anomaly-detection" if isinstance(pretrained, PretrainedDetector) else about
     metadata: dict[str, Any] = {
         "library_name": "ganforge",
         "pipeline_tag": task,
@@ -154,6 +165,8 @@ def kind(pretrained: Pretrained) -> tuple[str, str]:
     """The Hub's tag for it, and what it is in words."""
     if isinstance(pretrained, PretrainedEncoder):
         return "vae", "The encoder of a variational autoencoder"
+    if isinstance(pretrained, PretrainedDetector):
+        return "gan", f"A detector of abnormal images ({pretrained.network.method})"
     if isinstance(pretrained, PretrainedTranslator):
         return "gan", "The generator of a generative adversarial network that translates images"
     if "adversarial" in pretrained.config["loss"]:
@@ -175,7 +188,7 @@ def architecture(config: dict[str, Any]) -> str:
 
 
 def network(config: dict[str, Any]) -> dict[str, Any]:
-    """The node of what was exported."""
+    """The node of what was exported, or of the first part of it."""
     return config["model"]["encoder" if "encoder" in config["model"] else "generator"]
 
 
@@ -187,6 +200,8 @@ def training(pretrained: Pretrained) -> list[list[str]]:
     """What was trained on what, and how; a row for each choice."""
     config, loss = pretrained.config, pretrained.config["loss"]
     part = "encoder" if isinstance(pretrained, PretrainedEncoder) else "generator"
+    if isinstance(pretrained, PretrainedDetector):
+        part = pretrained.network.parts[0]
     parts = {part: network(config), "loss": loss.get("adversarial", loss)}
     parts |= {f"penalty {code(name)}": node for name, node in (loss.get("penalties") or {}).items()}
     parts |= {"constraint": loss.get("constraint")}
@@ -213,6 +228,8 @@ def start(pretrained: Pretrained) -> list[list[str]]:
         return [["direction", " to ".join(ends(pretrained))]]
     if isinstance(pretrained, PretrainedEncoder):
         return [["latent", f"{pretrained.latent_dim} dimensions"]]
+    if isinstance(pretrained, PretrainedDetector):
+        return [["normal", f"class {pretrained.config['data'].get('normal')}"]]
     latent, classes = pretrained.latent, pretrained.num_classes
     return [
         ["latent", f"{latent.dim} dimensions, {latent.distribution}"],
@@ -241,15 +258,21 @@ def scores(facts: dict[str, Any]) -> list[str]:
     if "stamp" not in facts:
         rows = [[code(name), f"{value:.4g}"] for name, value in facts["scores"].items()]
         return [table(["score", "generated"], rows), "What they were measured with was not recorded with the weights."]
+    if facts.get("real") is None:
+        rows = [[code(name), f"{value:.4g}"] for name, value in facts["scores"].items()]
+        return [table(["score", "measured"], rows), COMPARABLE, stamp_table(facts["stamp"])]
     real = facts["real"]
     of_real = {name: f"{value:.4g}" for name, value in real["scores"].items()}
     rows = [[code(name), f"{value:.4g}", of_real.get(name, "")] for name, value in facts["scores"].items()]
     return [
         table(["score", "generated", f"{real['images']:,} real images"], rows),
-        "The last column is what real images score in the generator's place. "
-        "Scores compare only with scores that were measured with the same:",
-        table(["stamp", ""], [[code(name), code(stamped(value))] for name, value in facts["stamp"].items()]),
+        f"The last column is what real images score in the generator's place. {COMPARABLE}",
+        stamp_table(facts["stamp"]),
     ]
+
+
+def stamp_table(stamp: dict[str, Any]) -> str:
+    return table(["stamp", ""], [[code(name), code(stamped(value))] for name, value in stamp.items()])
 
 
 def stamped(value: Any) -> str:
@@ -270,7 +293,10 @@ def snippet(file: str, pretrained: Pretrained) -> str:
         lines = starting_from_images(shape, "images", "source", "translator", "translate")[file]
     else:
         shape = (16, *pretrained.image_shape)
-        lines = starting_from_images(shape, "mean, log_variance", "images", "encoder", "encode")[file]
+        made, subject, verb = ("mean, log_variance", "encoder", "encode")
+        if isinstance(pretrained, PretrainedDetector):
+            made, subject, verb = ("scores, reconstructions", "detector", "detect")
+        lines = starting_from_images(shape, made, "images", subject, verb)[file]
     return "\n".join(["```python", *lines, "```"])
 
 

@@ -24,10 +24,13 @@ from ganforge.launch.same_run import (
 from ganforge.launch.stored import stored_status
 from ganforge.launch.transfer import begin_with, refuse_untrained_networks
 from ganforge.process.terminal import plain_console, warn
+from ganforge.scoring.detection import in_words, last_record
 from ganforge.scoring.table import score_table
 
 ROLLBACKS = "rollbacks.jsonl"
 MOST_ROLLBACKS = 3
+LEFT = ("generator.safetensors", "detector.safetensors")
+"""What a run leaves: the first of these that is there."""
 
 
 def fit(config: DictConfig, job: Job) -> None:
@@ -149,10 +152,13 @@ def show_summary(config: DictConfig, job: Job) -> float | None:
         last = training_lines(folder)[-1]
         moments = {f"best, {best['images_seen']:,}": best["scores"], f"last, {last['images_seen']:,}": last["scores"]}
         console.print(score_table(best, moments))
+    if (detection := last_record(folder)) is not None:
+        console.print(in_words(detection))
     where = shown(folder)
+    weights = next((name for name in LEFT if (folder / name).exists()), LEFT[0])
     for name, path in (
         ("samples", f"{where}/samples/"),
-        ("weights", f"{where}/generator.safetensors"),
+        ("weights", f"{where}/{weights}"),
         ("look", f"tensorboard --logdir {in_shell(where)}"),
     ):
         console.print(f"{name:8} {path}", soft_wrap=True)

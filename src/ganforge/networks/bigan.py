@@ -1,4 +1,4 @@
-"""The encoder and the discriminator of pairs of EGBAD's BiGAN for MNIST (Zenati et al. 2018, arXiv:1802.06222, table 4).
+"""Encoder and discriminator of pairs of EGBAD's BiGAN for MNIST (Zenati et al. 2018, arXiv:1802.06222, appendix).
 
 Their generator is InfoGAN's (`networks/infogan.py`). Sizes are multiples of 4 pixels.
 """

@@ -1,4 +1,4 @@
-"""The generator of GANomaly (Akcay et al. 2018, "GANomaly: Semi-Supervised Anomaly Detection via Adversarial Training").
+"""The generator of GANomaly (Akcay et al. 2018, arXiv:1805.06725).
 
 Its discriminator is DCGAN's, as is its decoder.
 """

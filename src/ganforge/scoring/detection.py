@@ -1,12 +1,15 @@
-"""How well a detector tells anomalies from normal images that it never saw, with the stamp that says what was measured."""
+"""How well a detector tells anomalies from normal images that it never saw, with a stamp of what was measured."""
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ganforge.artifacts.evaluations import RECORDS
+from ganforge.artifacts.records import read_lines
 from ganforge.data.module import InMemoryData
 from ganforge.detection.detectors import Anomalies, Detector
 from ganforge.interfaces import to_unit_range
@@ -47,6 +50,20 @@ class HeldOut:
         versions = {name: version(name) for name in ("ganforge", "torch")}
         stamp = self.about | detector.describe() | {"weights": "ema", "versions": versions}
         return {"images_seen": images_seen, "scores": measured, "stamp": stamp, "by": BY}
+
+
+def last_record(run: Path) -> dict[str, Any] | None:
+    """The line of the last moment that was measured while training: no better one is looked for."""
+    lines = [line for line in read_lines(run / RECORDS) if line.get("by") == BY]
+    return lines[-1] if lines else None
+
+
+def in_words(record: dict[str, Any]) -> str:
+    stamp, scores = record["stamp"], record["scores"]
+    return (
+        f"AUROC {scores['auroc']:.4f} at {record['images_seen']:,} images: {stamp['detector']}, "
+        f"{stamp['normal_images']:,} normal and {stamp['abnormal_images']:,} abnormal images, {stamp['split']}"
+    )
 
 
 def detected(detector: Callable[[Tensor], Anomalies], images: Tensor, like: Tensor) -> Anomalies:

@@ -1,4 +1,4 @@
-"""An autoencoder that encodes its reconstruction once more, against a discriminator (Akcay et al. 2018, arXiv:1805.06725)."""
+"""Images encoded, decoded and encoded again, against a discriminator (Akcay et al. 2018, arXiv:1805.06725)."""
 
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -25,8 +25,8 @@ class Reencoded(NamedTuple):
 class GANomaly(AdversarialModule):
     """The discriminator tells images from reconstructions; the generator moves first, and never learns of its logits.
 
-    It minimises `features` times the mean squared difference of the discriminator's features (equation 1), `pixels` times
-    the mean absolute one of pixels (equation 2), and `latents` times the mean squared one of latents (equation 3).
+    It minimises `features` times the mean squared difference of the discriminator's features (equation 1), `pixels`
+    times the mean absolute one of pixels (equation 2), and `latents` times the mean squared one of latents (eq. 3).
     """
 
     goes_with: ClassVar = "model=ganomaly, and any loss but elbo and izi_f"
