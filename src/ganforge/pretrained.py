@@ -1,4 +1,4 @@
-"""A finished network from its file, with neither Hydra nor Lightning: a generator, a translator, an encoder, a detector.
+"""A finished network from its file, with neither Hydra nor Lightning: generator, translator, encoder or detector.
 
 from ganforge.pretrained import from_pretrained
 generator = from_pretrained("outputs/train/my_run")
@@ -272,7 +272,7 @@ class PretrainedDetector(nn.Module):
         return self.network(images)
 
     def detect(self, images: Tensor) -> Anomalies:
-        """How abnormal each image (B, C, H, W) in [-1, 1] is, the more the larger the score, and what it was compared with.
+        """Scores (B,), larger ones more abnormal, of images (B, C, H, W) in [-1, 1], and what each was compared with.
 
         Always computed BLOCK at a time, so that rounding never depends on B.
         """
@@ -301,8 +301,9 @@ def from_pretrained(path: str | Path, direction: Direction | None = None) -> Any
     """The network in a run folder, an exported folder, or a .safetensors file that ganforge wrote.
 
     A `PretrainedGenerator`; a `PretrainedTranslator` where it starts from images, of a run that has both directions in
-    the one asked for; a `PretrainedEncoder`; or a `PretrainedDetector`, of a run that draws nothing or by its file. Nothing in the file is executed: weights are plain tensors, the
-    configuration is JSON and may name only `ganforge.networks` and `ganforge.detection`. ValueError says what is wrong with a file.
+    the one asked for; a `PretrainedEncoder`; or a `PretrainedDetector`, by its file or of a run that draws nothing.
+    Nothing in the file is executed: weights are plain tensors, the configuration is JSON and may name only
+    `ganforge.networks` and `ganforge.detection`. ValueError says what is wrong with a file.
     """
     path = weights_file(Path(path), direction)
     try:

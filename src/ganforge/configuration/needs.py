@@ -236,6 +236,15 @@ def refuse_unread_codes(system: System) -> None:
         )
 
 
+def refuse_scores_of_nothing(system: System, config: DictConfig, data: InMemoryData) -> None:
+    """What starts from images, and is no translator, makes nothing that could be scored."""
+    if has_scores(config) and system.sampler().latent is None and not data.gives & set(WITH_SOURCES):
+        raise ValueError(
+            f"metrics= scores what is drawn from noise or translated, and {type(system).__name__} makes neither: use "
+            "metrics=none"
+        )
+
+
 def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: System) -> None:
     if data.batch_size % trainer.world_size:
         raise ValueError(

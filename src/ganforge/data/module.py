@@ -243,6 +243,8 @@ class InMemoryData(LightningDataModule):
         self.batch_size, self.seed, self.flip, self.binarize = batch_size, seed, flip, binarize
         self.view, self.source_channels = view, source_channels
         self.normal = [normal] if isinstance(normal, int) else normal
+        if self.normal is not None and len(self.normal) == 1:
+            self.why_unlabelled = f": data.normal={normal} leaves one class"
         if view is not None and image_size is not None:
             view.refuse_size(image_size)
         if view is not None and channels is not None and source_channels is None:

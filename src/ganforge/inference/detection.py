@@ -166,7 +166,8 @@ def detect(detector: PretrainedDetector, request: Request, folder: Path, own: Gi
             return written(detector, own.names, lambda block: stored[block[0] : block[-1] + 1], unfinished, own.labels)
         files = pictures(given) if given.is_dir() else [given]
         names = png_names(files, given if given.is_dir() else given.parent)
-        images = dict(readable(files, detector.image_shape, pool))
+        images = {} if given.is_dir() else {given: read_image(given, detector.image_shape)}
+        images |= readable(files, detector.image_shape, pool) if given.is_dir() else {}
         if not images:
             raise ValueError(f"none of the {len(files):,} pictures in {given} can be read")
         kept = [file for file in files if file in images]

@@ -1,6 +1,6 @@
 """The residual of an encoder for a trained GAN: izi_f of Schlegl et al. 2019, "f-AnoGAN".
 
-Image to latent to image (doi:10.1016/j.media.2019.01.010, section 3.2), compared as images and as the discriminator's features.
+Image to latent to image, compared as images and as the discriminator's features (doi:10.1016/j.media.2019.01.010).
 """
 
 from torch import Tensor

@@ -24,4 +24,4 @@ def average_precision(normal: Tensor, abnormal: Tensor) -> float:
     thresholds, places = scores.unique(return_inverse=True)
     found = torch.zeros(len(thresholds), dtype=torch.double).index_add_(0, places, is_abnormal).flip(0)
     alarms = torch.bincount(places, minlength=len(thresholds)).flip(0).cumsum(0)
-    return (found / len(abnormal) * found.cumsum(0) / alarms).sum().item()
+    return ((found * found.cumsum(0) / alarms).sum() / len(abnormal)).item()

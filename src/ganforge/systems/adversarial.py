@@ -25,7 +25,8 @@ class AdversarialModule(System):
     averaged_player: ClassVar = "generator"
     plays: ClassVar = Game
     goes_with: ClassVar = (
-        "a model that has a discriminator, and any loss but elbo, which goes with model=vae or vae_conv"
+        "a model that has a discriminator, and any loss but elbo, which goes with model=vae or vae_conv, and izi_f, "
+        "which goes with model=f_anogan"
     )
     per_sample: ClassVar[bool] = False
     """Whether each fake needs a gradient of its own."""

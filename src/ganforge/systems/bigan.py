@@ -48,8 +48,12 @@ class BiGAN(AdversarialModule):
         self.latent, self.detector_factory = latent, detector
         self.shape = (channels, image_size, image_size)
 
+    def noise(self, batch: Batch) -> Tensor:
+        """The latents of a turn's fakes (B, D)."""
+        return self.latent.sample(len(batch.images), self.device).to(batch.images.dtype)
+
     def draw(self, batch: Batch) -> Pairs:
-        z = self.latent.sample(len(batch.images), self.device).to(batch.images.dtype)
+        z = self.noise(batch)
         fakes, latents = self.generator["generator"](z), self.generator["encoder"](batch.images)
         return Pairs(packed(batch.images, latents), packed(fakes, z))
 

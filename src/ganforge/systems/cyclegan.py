@@ -26,7 +26,7 @@ class CycleGAN(AdversarialModule):
     """
 
     needs: ClassVar = frozenset({"sources"})
-    goes_with: ClassVar = "model=cyclegan, and any loss but elbo"
+    goes_with: ClassVar = "model=cyclegan, and any loss but elbo and izi_f"
     generator: Team
     discriminator: Team
 

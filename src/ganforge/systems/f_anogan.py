@@ -37,6 +37,7 @@ class FAnoGAN(System):
         super().__init__({"encoder": encoder}, **system)
         self.generator, self.discriminator = generator.requires_grad_(False), discriminator.requires_grad_(False)
         self.latent, self.residual, self.detector_factory = latent, residual, detector
+        self.train()
 
     @property
     def inherits(self) -> dict[str, str]:
