@@ -11,11 +11,14 @@ from torch.nn.functional import softplus
 
 from ganforge.artifacts.records import read_lines
 from ganforge.configuration.build import build
+from ganforge.detection.detectors import LatentDistance
 from ganforge.interfaces import Batch
 from ganforge.launch.transfer import begin_with, refuse_untrained_networks
+from ganforge.networks.ganomaly import Generator
 from ganforge.pretrained import PretrainedDetector, from_pretrained
 
 from ..conftest import TINY
+from ..networks.test_published import fill, sines
 
 Compose = Callable[..., DictConfig]
 QUICK = ["logger=none", "data.image_size=16", "data.batch_size=8", "data.normal=0", "evaluate_every=40"]
@@ -150,3 +153,22 @@ def test_detection_leaves_the_training_as_it_was(composed: Compose) -> None:
 def test_what_makes_no_sense_is_refused(composed: Compose, words: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(composed(*words, *QUICK)).fit()
+
+
+def test_reconstructions_and_scores_are_those_of_the_authors_code() -> None:
+    """Five pixels, evenly spaced, and the scores of two images of `sines`, in train mode and then in eval mode.
+
+    The numbers are those of samet-akcay/ganomaly (MIT), filled by `fill` in double precision; its last layer has no bias.
+    """
+    generator = Generator(latent_dim=4, image_size=32, channels=1, width=2).double()
+    fill(generator)
+    generator.decoder.layers[-2].bias.data.zero_()
+    detector = LatentDistance(generator)
+    for mode, pixels, scores in (
+        (True, [0.0, -0.889068, -0.2334575, -0.0954754, -0.0853018], [3.2609701, 0.0866592]),
+        (False, [-0.0083027, -0.0465497, -0.0054413, -0.0434283, -0.0066064], [0.0745203, 0.02996]),
+    ):
+        found = detector.train(mode)(sines((2, 1, 32, 32)))
+        made = found.reconstructions.flatten()
+        assert made[torch.linspace(0, len(made) - 1, 5).long()].tolist() == pytest.approx(pixels, abs=1e-6)
+        assert found.scores.tolist() == pytest.approx(scores, abs=1e-6)

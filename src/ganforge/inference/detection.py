@@ -1,7 +1,7 @@
 """Abnormal pictures: how abnormal each one is, and what it was compared with."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -160,23 +160,21 @@ def detect(detector: PretrainedDetector, request: Request, folder: Path, own: Gi
         own = archived(given, detector.image_shape)
     if own is None and not given.exists():
         raise ValueError(f"input={given}: no such picture, folder or .npz")
-    with whole_folder(folder) as unfinished, ThreadPoolExecutor() as pool:
-        if own is not None:
-            stored = own.images
-            return written(detector, own.names, lambda block: stored[block[0] : block[-1] + 1], unfinished, own.labels)
-        files = pictures(given) if given.is_dir() else [given]
-        names = png_names(files, given if given.is_dir() else given.parent)
-        images = {} if given.is_dir() else {given: read_image(given, detector.image_shape)}
-        images |= readable(files, detector.image_shape, pool) if given.is_dir() else {}
-        if not images:
-            raise ValueError(f"none of the {len(files):,} pictures in {given} can be read")
-        kept = [file for file in files if file in images]
-        return written(
-            detector,
-            [names[file].as_posix() for file in kept],
-            lambda block: torch.stack([images[kept[number]] for number in block]),
-            unfinished,
-        )
+    with whole_folder(folder) as unfinished:
+        return written(detector, own or of_files(given, detector.image_shape), unfinished)
+
+
+def of_files(given: Path, shape: tuple[int, ...]) -> Given:
+    """A picture, or all below a folder that can be read, as small as the detector takes them."""
+    if not given.is_dir():
+        return Given(read_image(given, shape)[None], [f"{given.stem}.png"], None)
+    files = pictures(given)
+    names = png_names(files, given)
+    with ThreadPoolExecutor() as pool:
+        images = dict(readable(files, shape, pool))
+    if not images:
+        raise ValueError(f"none of the {len(files):,} pictures in {given} can be read")
+    return Given(torch.stack(list(images.values())), [names[file].as_posix() for file in images], None)
 
 
 def archived(given: Path, shape: tuple[int, ...]) -> Given:
@@ -205,31 +203,24 @@ def image_or_error(file: Path, shape: tuple[int, ...]) -> Tensor | ValueError:
         return error
 
 
-def written(
-    detector: PretrainedDetector,
-    names: list[str],
-    images: Callable[[Sequence[int]], Tensor],
-    folder: Path,
-    labels: Tensor | None = None,
-) -> Found:
-    """Score the pictures a block at a time; `images` reads those of these numbers."""
+def written(detector: PretrainedDetector, given: Given, folder: Path) -> Found:
+    """Score the pictures a block at a time."""
     scores, compared = [], list[tuple[float, Tensor, Tensor]]()
-    for start in watched(range(0, len(names), BLOCK), "comparing"):
-        block = range(start, min(start + BLOCK, len(names)))
-        seen = images(block)
+    for start in watched(range(0, len(given.names), BLOCK), "comparing"):
+        seen, names = given.images[start : start + BLOCK], given.names[start : start + BLOCK]
         found = detector.detect(to_unit_range(seen, torch.float32))
         made = to_uint8(found.reconstructions.float().cpu())
-        for number, picture in zip(block, made, strict=True):
-            save_png(folder / "reconstructions" / names[number], picture)
+        for name, picture in zip(names, made, strict=True):
+            save_png(folder / "reconstructions" / name, picture)
         scores.append(found.scores.cpu())
         compared += zip(scores[-1].tolist(), seen, made, strict=True)
         compared = sorted(compared, key=lambda entry: -entry[0])[:COMPARED]
     every = torch.cat(scores)
-    write_scores(folder / "scores.csv", names, every, labels)
+    write_scores(folder / "scores.csv", given, every)
     tiles = [tile(picture) for _, *pair in compared for picture in pair]
     save_png(folder / "comparison.png", grid(torch.stack(tiles), 2 * min(PAIRS_IN_A_ROW, len(compared))))
-    count = "1 picture" if len(names) == 1 else f"{len(names):,} pictures"
-    return Found(f"the scores of {count}, and what each was compared with,", every, labels)
+    count = "1 picture" if len(every) == 1 else f"{len(every):,} pictures"
+    return Found(f"the scores of {count}, and what each was compared with,", every, given.labels)
 
 
 def told_apart(detector: PretrainedDetector, found: Found) -> str | None:
@@ -243,11 +234,12 @@ def told_apart(detector: PretrainedDetector, found: Found) -> str | None:
     return f"AUROC {auroc(found.scores[is_normal], found.scores[~is_normal]):.4f}, class {normal} being normal"
 
 
-def write_scores(path: Path, names: list[str], scores: Tensor, labels: Tensor | None) -> None:
+def write_scores(path: Path, given: Given, scores: Tensor) -> None:
     """A line for each picture, the most abnormal first."""
+    labels = None if given.labels is None else given.labels.tolist()
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["picture", *([] if labels is None else ["label"]), "score"])
         for number in scores.argsort(descending=True, stable=True).tolist():
-            label = [] if labels is None else [labels[number].item()]
-            writer.writerow([names[number], *label, f"{scores[number].item():.6g}"])
+            label = [] if labels is None else [labels[number]]
+            writer.writerow([given.names[number], *label, f"{scores[number].item():.6g}"])
