@@ -158,7 +158,7 @@ def test_what_makes_no_sense_is_refused(composed: Compose, words: list[str], mes
 def test_reconstructions_and_scores_are_those_of_the_authors_code() -> None:
     """Five pixels, evenly spaced, and the scores of two images of `sines`, in train mode and then in eval mode.
 
-    The numbers are those of samet-akcay/ganomaly (MIT), filled by `fill` in double precision; its last layer has no bias.
+    The numbers are those of samet-akcay/ganomaly (MIT), filled by `fill` in double precision, without the last bias.
     """
     generator = Generator(latent_dim=4, image_size=32, channels=1, width=2).double()
     fill(generator)
