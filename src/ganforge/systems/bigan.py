@@ -31,6 +31,7 @@ class BiGAN(AdversarialModule):
     """
 
     goes_with: ClassVar = "model=bigan, and any loss but elbo and izi_f"
+    drawing: ClassVar = {"ema": "averaged.generator", "live": "generator.generator"}
     generator: Team
     averaged: Team
 

@@ -27,6 +27,7 @@ class CycleGAN(AdversarialModule):
 
     needs: ClassVar = frozenset({"sources"})
     goes_with: ClassVar = "model=cyclegan, and any loss but elbo and izi_f"
+    drawing: ClassVar = {"ema": "averaged.b", "live": "generator.b"}
     generator: Team
     discriminator: Team
 

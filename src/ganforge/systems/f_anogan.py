@@ -22,6 +22,7 @@ class FAnoGAN(System):
     averaged_player: ClassVar = "encoder"
     plays: ClassVar = Izif
     goes_with: ClassVar = "model=f_anogan, and loss=izi_f"
+    drawing: ClassVar = {"ema": "generator", "live": "generator"}
     encoder: nn.Module
 
     def __init__(

@@ -30,6 +30,7 @@ class GANomaly(AdversarialModule):
     """
 
     goes_with: ClassVar = "model=ganomaly, and any loss but elbo and izi_f"
+    drawing: ClassVar = {}
 
     def __init__(
         self, features: float, pixels: float, latents: float, detector: DetectorFactory, **adversarial: Any

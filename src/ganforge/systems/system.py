@@ -48,6 +48,8 @@ class System(LightningModule):
     """Choices of `model=` and `loss=` for this system, in words."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """What it needs of the data's `gives`."""
+    drawing: ClassVar[dict[str, str]] = {"ema": "averaged", "live": "generator"}
+    """Where the weights are of what draws, the averaged ones and those of the last turn; none where nothing draws."""
     refused_precisions: ClassVar[dict[str, str]] = {}
     """Those of `trainer.precision` that make no sense, and what to do instead."""
 
