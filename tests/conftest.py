@@ -41,6 +41,12 @@ TINY = {
     "progan": ["model=progan", "model.generator.fmap_max=4", "model.latent.dim=8"],
     "vae": ["model=vae", "model.encoder.hidden=[8]"],
     "vae_conv": ["model=vae_conv", "model.encoder.width=2"],
+    "bigan": [
+        "model=bigan", "model.latent.dim=4", "model.generator.width=2", "model.generator.hidden=8",
+        "model.encoder.width=2", "model.discriminator.width=2", "model.discriminator.hidden=8",
+    ],
+    "ganomaly": ["model=ganomaly", "model.generator.width=2", "model.generator.latent_dim=4"],
+    "f_anogan": ["model=f_anogan", "model.generator.width=2"],
     "pix2pix": ["model=pix2pix", "view=edges", "model.generator.width=2", "model.discriminator.receptive_field=16"],
     "cyclegan": [
         "model=cyclegan", "view=edges", "model.generator.width=2", "model.generator.blocks=1",
@@ -49,7 +55,9 @@ TINY = {
 }  # fmt: skip
 """Overrides for the smallest version of each model."""
 LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))
-ADVERSARIAL = [loss for loss in LOSSES if loss != "elbo"]
+OWN_LOSS = {"vae": "elbo", "vae_conv": "elbo", "f_anogan": "izi_f"}
+"""Of models that play no adversarial game."""
+ADVERSARIAL = [loss for loss in LOSSES if loss not in OWN_LOSS.values()]
 
 
 def pytest_collection_finish() -> None:

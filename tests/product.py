@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from ganforge.configuration.build import build
 
-from .conftest import ADVERSARIAL, LOSSES, ROOT, TINY, composed_below
+from .conftest import ADVERSARIAL, LOSSES, OWN_LOSS, ROOT, TINY, composed_below
 
 Cell = dict[str, Any]
 NOISE_TO_IMAGE = (
@@ -40,7 +40,7 @@ QUICK = [
 
 def is_played(cell: Cell) -> bool:
     """Whether these choices go together; those that have no meaning for a model stay at their first value."""
-    if (cell["loss"] in ADVERSARIAL) == cell["model"].startswith("vae"):
+    if cell["loss"] not in ([OWN_LOSS[cell["model"]]] if cell["model"] in OWN_LOSS else ADVERSARIAL):
         return False
     if (cell["system"] == "semi_supervised") != (cell["condition"] == "classes"):
         return False
@@ -56,7 +56,7 @@ def is_played(cell: Cell) -> bool:
         return False
     if cell["model"] not in NOISE_TO_IMAGE:
         plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"
-        return plain and (cell["fakes"] == "shared" or cell["model"] in ("pix2pix", "improved_gan"))
+        return plain and (cell["fakes"] == "shared" or cell["model"] in ("pix2pix", "bigan", "improved_gan"))
     return True
 
 

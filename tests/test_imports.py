@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import ROOT, TINY
 
-SCRIPTS = ("train", "evaluate", "generate", "translate", "classify", "export", "search", "compare")
+SCRIPTS = ("train", "evaluate", "generate", "translate", "classify", "detect", "export", "search", "compare")
 HEAVY = {"torch", "lightning", "torchmetrics", "numpy", "scipy", "matplotlib", "optuna"}
 UNUSED = {
     "sklearn",  # only its file of digits is read

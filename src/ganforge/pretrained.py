@@ -1,4 +1,4 @@
-"""A finished network from its file, with neither Hydra nor Lightning: generator, translator, encoder or classifier.
+"""A finished network from its file, with neither Hydra nor Lightning.
 
 from ganforge.pretrained import from_pretrained
 generator = from_pretrained("outputs/train/my_run")
@@ -7,6 +7,8 @@ translator = from_pretrained("outputs/train/my_translation")
 images = translator.translate(pictures)
 classifier = from_pretrained("outputs/train/my_run/classifier.safetensors")
 probabilities = classifier.classify(pictures)
+detector = from_pretrained("outputs/train/my_ganomaly")
+scores, reconstructions = detector.detect(pictures)
 """
 
 import inspect
@@ -24,7 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from ganforge.interfaces import Inputs
+from ganforge.detection.detectors import STORED, Anomalies, Detector
+from ganforge.interfaces import Inputs, Verdict
 from ganforge.losses.elbo import Posterior, posterior
 from ganforge.randomness import derived_generator, derived_seed
 from ganforge.sampling.latent import Latent
@@ -35,6 +38,8 @@ WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
 BACKWARD_WEIGHTS = ("backward_generator.safetensors", "model.safetensors")
 CLASSIFIER_WEIGHTS = ("classifier.safetensors", "model.safetensors")
+DETECTOR_WEIGHTS = "detector.safetensors"
+"""In a run folder, maybe beside a generator."""
 Direction = Literal["a_to_b", "b_to_a"]
 """From sources to images, or back."""
 BLOCK = 32
@@ -288,9 +293,6 @@ class PretrainedClassifier(nn.Module):
         raise ValueError("this network classifies images and draws none: use classify(images), or src/classify.py")
 
 
-Pretrained: TypeAlias = PretrainedGenerator | PretrainedTranslator | PretrainedEncoder | PretrainedClassifier
-
-
 def refuse_other_images(images: Tensor, shape: tuple[int, ...], verb: str) -> None:
     if images.ndim != 4 or images.shape[1:] != shape or images.numel() == 0:
         sizes = ", ".join(map(str, shape))
@@ -306,6 +308,44 @@ def _class_names(claimed: Any, count: int) -> list[str] | None:
     return claimed
 
 
+class PretrainedDetector(nn.Module):
+    """A finished detector of anomalies.
+
+    `image_shape` (C, H, W) is what it compares; `config` and `facts` are those of a `PretrainedGenerator`.
+    """
+
+    def __init__(
+        self, network: Detector, image_shape: tuple[int, ...], config: dict[str, Any], facts: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self.network: Detector = network.requires_grad_(False).to(memory_format=torch.channels_last)
+        self.image_shape, self.config, self.facts = image_shape, config, facts
+        self.eval()
+
+    def forward(self, images: Tensor) -> Anomalies:
+        """images (B, C, H, W) in [-1, 1] -> scores (B,) and reconstructions (B, C, H, W)."""
+        return self.network(images)
+
+    def detect(self, images: Tensor) -> Anomalies:
+        """Scores (B,), larger ones more abnormal, of images (B, C, H, W) in [-1, 1], and what each was compared with.
+
+        Always computed BLOCK at a time, so that rounding never depends on B.
+        """
+        refuse_other_images(images, self.image_shape, "compares")
+        weight = next(self.network.parameters())
+        with torch.no_grad():
+            found = [self.network(block.to(weight)) for block in filled_blocks(images, BLOCK)]
+        return Anomalies(*(torch.cat(parts)[: len(images)] for parts in zip(*found, strict=True)))
+
+    def sample(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError("this network compares images and draws none: use detect(images), or src/detect.py")
+
+
+Pretrained: TypeAlias = (
+    PretrainedGenerator | PretrainedTranslator | PretrainedEncoder | PretrainedClassifier | PretrainedDetector
+)
+
+
 def filled_blocks(images: Tensor, size: int) -> Iterator[Tensor]:
     """Consecutive blocks of exactly `size` images, the last one filled up with the last image."""
     for start in range(0, len(images), size):
@@ -316,9 +356,10 @@ def from_pretrained(path: str | Path, direction: Direction | None = None) -> Any
     """The network in a run folder, an exported folder, or a .safetensors file that ganforge wrote.
 
     A `PretrainedGenerator`; a `PretrainedTranslator` where it starts from images, of a run that has both directions in
-    the one asked for; a `PretrainedEncoder`; or a `PretrainedClassifier`. Nothing in the file is executed: weights are
-    plain tensors, the configuration is JSON and may name only networks of `ganforge.networks` and heads of
-    `ganforge.layers.heads`. ValueError says what is wrong with a file.
+    the one asked for; a `PretrainedEncoder`; a `PretrainedClassifier`; or a `PretrainedDetector`, by its file or of a
+    run that draws nothing. Nothing in the file is executed: weights are plain tensors, the configuration is JSON and
+    may name only `ganforge.networks`, `ganforge.detection` and heads of `ganforge.layers.heads`. ValueError says what
+    is wrong with a file.
     """
     path = weights_file(Path(path), direction)
     try:
@@ -348,7 +389,7 @@ def from_pretrained(path: str | Path, direction: Direction | None = None) -> Any
 def weights_file(path: Path, direction: Direction | None = None) -> Path:
     """The file itself, or the one in a folder; ValueError where there is none."""
     names = BACKWARD_WEIGHTS if direction == "b_to_a" else WEIGHTS
-    if found := file_in(path, names):
+    if found := file_in(path, (*names, DETECTOR_WEIGHTS) if names == WEIGHTS else names):
         return found
     hint = ", which model=cyclegan leaves: leave out direction=b_to_a" if path.is_dir() and names != WEIGHTS else ""
     raise ValueError(f"{path}: no such file or folder with {' or '.join(names)}{hint}")
@@ -370,7 +411,8 @@ def file_in(path: Path, names: tuple[str, ...]) -> Path | None:
 def known_as(file: Path) -> str:
     """The name of a run's or an exported folder where the file of weights is called as all are, or its own."""
     file = file.resolve()
-    return file.parent.name if file.name in WEIGHTS + BACKWARD_WEIGHTS + CLASSIFIER_WEIGHTS else file.stem
+    own_names = (*WEIGHTS, *BACKWARD_WEIGHTS, *CLASSIFIER_WEIGHTS, DETECTOR_WEIGHTS)
+    return file.parent.name if file.name in own_names else file.stem
 
 
 def refuse_other_direction(pretrained: Pretrained, direction: Direction | None, path: Path) -> None:
@@ -385,6 +427,8 @@ def refuse_other_direction(pretrained: Pretrained, direction: Direction | None, 
 def _pretrained(config: dict[str, Any], facts: dict[str, Any], tensors: dict[str, Tensor]) -> Pretrained:
     """What the configuration describes around `tensors`."""
     model = config["model"]
+    if "detector" in config:
+        return _detector(config, facts, tensors)
     if "encoder" in model:
         arguments = dict(model["encoder"])
         shape = (arguments["channels"], *[_size(arguments["image_size"])] * 2)
@@ -430,18 +474,60 @@ def _network(
 
     Nothing is allocated that the file does not hold. Where `shape` returns None, ValueError says `otherwise`.
     """
+    network_class = _described_class(arguments)
+    otherwise = f"{network_class.__module__}.{network_class.__name__} {otherwise}"
+    return _filled(lambda: network_class(**arguments), tensors, shape, otherwise)
+
+
+def _described_class(arguments: dict[str, Any]) -> type[nn.Module]:
+    """The network that `arguments` name; their `_target_` is taken out."""
     if len(json.dumps(arguments)) > ARGUMENTS_LIMIT:
         raise ValueError(f"more than {ARGUMENTS_LIMIT:,} characters describe the network")
-    network_class = _network_class(arguments.pop("_target_"))
     if isinstance(arguments.get("head"), dict):
         arguments["head"] = _head(dict(arguments["head"]))
+    return _network_class(arguments.pop("_target_"))
+
+
+def _filled(
+    build: Callable[[], nn.Module],
+    tensors: dict[str, Tensor],
+    shape: Callable[[Any], tuple[Any, ...] | None],
+    otherwise: str,
+) -> tuple[Any, tuple[Any, ...]]:
+    """What `build` makes around `tensors`; the rest as of `_network`."""
     with torch.device("meta"), _no_more_parameters_than(len(tensors)):
-        network = network_class(**arguments).eval()
+        network = build().eval()
     made = shape(network)
     if made is None:
-        raise ValueError(f"{network_class.__module__}.{network_class.__name__} {otherwise}")
+        raise ValueError(otherwise)
     network.load_state_dict(tensors, assign=True)
     return network.float(), made
+
+
+def _detector(config: dict[str, Any], facts: dict[str, Any], tensors: dict[str, Tensor]) -> PretrainedDetector:
+    """Of the networks that its kind needs, and settings that are plain numbers and words."""
+    settings = {key: value for key, value in config["detector"].items() if key != "_partial_"}
+    target = settings.pop("_target_")
+    if target not in STORED:
+        raise ValueError(f"{target!r:.80} is no detector of ganforge")
+    kind: Any = STORED[target]
+    data = config["data"]
+    shape = (data["channels"], *[_size(data["image_size"])] * 2)
+    described = {part: dict(config["model"][part]) for part in kind.parts}
+    classes = {part: _described_class(arguments) for part, arguments in described.items()}
+
+    def build() -> nn.Module:
+        return kind(**{part: classes[part](**described[part]) for part in kind.parts}, **settings)
+
+    network, _ = _filled(build, tensors, lambda network: _compared(network, shape), f"{target} compares no images")
+    return PretrainedDetector(network, shape, config, facts)
+
+
+def discriminator_of(arguments: dict[str, Any], tensors: dict[str, Tensor], shape: tuple[int, ...]) -> nn.Module:
+    """The discriminator of images that `arguments` describe around `tensors`; ValueError where they make none."""
+    judged = partial(_features, shape=shape)
+    network, _ = _network(dict(arguments), tensors, judged, "judges no images")
+    return network.requires_grad_(False).eval()
 
 
 @contextmanager
@@ -531,3 +617,18 @@ def _answered_classes(network: nn.Module, shape: tuple[int, ...]) -> tuple[int] 
     """The number of classes that images are one of; None for another kind of network."""
     classes = getattr(network(torch.zeros(1, *shape, device="meta")), "classes", None)
     return (classes.shape[1],) if isinstance(classes, Tensor) and classes.ndim == 2 else None
+
+
+@torch.no_grad()
+def _compared(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape of what a detector compares images with; None for another kind of network."""
+    found = network(torch.zeros(1, *shape, device="meta"))
+    fits = isinstance(found, Anomalies) and found.scores.shape == (1,) and found.reconstructions.shape == (1, *shape)
+    return shape if fits else None
+
+
+@torch.no_grad()
+def _features(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape of a discriminator's features of an image; None for another kind of network."""
+    verdict = network(torch.zeros(1, *shape, device="meta"))
+    return tuple(verdict.features.shape) if isinstance(verdict, Verdict) else None

@@ -193,3 +193,27 @@ def test_points_are_not_binarised() -> None:
     described = DESCRIBED | {"image_size": 1, "channels": 2, "binarize": "static"}
     with pytest.raises(ValueError, match=r"data\.binarize=static is for images, and"):
         Mixture2d(layout="ring", points=100, **described).load_splits()
+
+
+def digits(normal: int | list[int] | None) -> Digits:
+    data = Digits(0.5, image_size=16, channels=1, num_classes=10, batch_size=8, seed=0, flip=False, normal=normal)
+    data.load_splits()
+    return data
+
+
+@pytest.mark.parametrize("normal", [3, [3, 7]])
+def test_normal_classes_are_all_that_is_trained_with(normal: int | list[int]) -> None:
+    data, whole = digits(normal), digits(None)
+    chosen = set(normal) if isinstance(normal, list) else {normal}
+    assert set(data.train_split.labels.tolist()) == set(data.held_out_split.labels.tolist()) == chosen
+    assert set(data.held_out_anomalies.labels.tolist()) == set(range(10)) - chosen
+    assert len(data.held_out_split.images) + len(data.held_out_anomalies.images) == len(whole.held_out_split.images)
+    assert data.num_classes == 10
+    assert ("labels" in data.gives) == isinstance(normal, list)
+    assert whole.held_out_anomalies is None
+
+
+@pytest.mark.parametrize("normal", [12, -1, [], list(range(10)), [0, 10]])
+def test_normal_classes_must_be_some_of_those_there_are(normal: int | list[int]) -> None:
+    with pytest.raises(ValueError, match="should name some of the classes of digits, and not all"):
+        digits(normal)

@@ -84,7 +84,10 @@ def differences(one: Path, two: Path) -> Iterator[str]:
     if (one / "metrics.jsonl").read_bytes() != (two / "metrics.jsonl").read_bytes():
         yield "metrics.jsonl"
     yield from unequal("TensorBoard", scalars(one), scalars(two))
-    yield from unequal("generator", load_file(one / "generator.safetensors"), load_file(two / "generator.safetensors"))
+    left = sorted(one.glob("*.safetensors"))
+    assert left, "nothing is left"
+    for file in left:
+        yield from unequal(file.stem, load_file(file), load_file(two / file.name))
     for picture in (one / "samples").iterdir():
         if picture.read_bytes() != (two / "samples" / picture.name).read_bytes():
             yield f"samples/{picture.name}"

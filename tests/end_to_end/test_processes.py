@@ -36,6 +36,11 @@ GAMES = {
         "normalization.discriminator=instance", "training.accumulate_grad_batches=2", "images=640",
     ],
     "two domains": [*TINY["cyclegan"], "system.pool_size=0", "loss=wgan_gp", "loss.n_critic=2"],
+    "pairs of images and latents": [
+        *TINY["bigan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
+        "model.discriminator.dropout=0", "loss.n_critic=2",
+    ],
+    "latents of reconstructions": [*TINY["ganomaly"], "trainer.sync_batchnorm=true"],
     "a classifier": [*TINY["mlp"], "condition=auxiliary", "loss=hinge", "images=640"],
     "codes": [*TINY["mlp"], "condition=codes", "images=640"],
     "few labels, weights that start from the first batch": [

@@ -113,6 +113,32 @@ def test_a_struck_classifier_goes_on_to_the_same_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "terms"), [("bigan", "BiGAN.generator_terms"), ("ganomaly", "GANomaly.draw")])
+def test_what_has_learned_what_is_normal_goes_on_to_the_same_end(tmp_path: Path, name: str, terms: str) -> None:
+    """In a turn, and asked to stop while anomalies are told."""
+    words = [*TINY[name], *SMALL[len(TINY["mlp"]) :], "data.normal=[0,1]"]
+    whole = uninterrupted(tmp_path / "whole", words)
+    strike = (f"ganforge.systems.{name}:{terms}", 130, "SIGKILL")
+    assert struck_and_resumed(whole, tmp_path / "turn", words, strike) == -signal.SIGKILL
+    told = ("ganforge.callbacks.detection:detected", 9, "SIGTERM")
+    assert struck_and_resumed(whole, tmp_path / "told", words, told) == 143
+
+
+@pytest.mark.slow
+def test_an_encoder_goes_on_for_the_generator_it_began_with(tmp_path: Path) -> None:
+    """The other run is gone by then."""
+    budget = [*SMALL[len(TINY["mlp"]) :], "data.normal=0", "model.generator.width=2"]
+    uninterrupted(tmp_path / "gan", ["model=dcgan", "loss=wgan_gp", "metrics=none", *budget])
+    words = ["model=f_anogan", *budget, f"init_from={tmp_path / 'gan'}"]
+    whole = uninterrupted(tmp_path / "whole", words)
+    strike = ("ganforge.systems.f_anogan:FAnoGAN.terms", 130, "SIGKILL")
+    assert train(tmp_path / "run", *words, fault=strike)[0] == -signal.SIGKILL
+    (tmp_path / "gan").rename(tmp_path / "gone")
+    assert train(tmp_path / "run", f"resume={tmp_path / 'run'}")[::2] == (0, "")
+    assert list(differences(whole, tmp_path / "run")) == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", ["auxiliary", "codes"])
 def test_terms_of_both_players_go_on_to_the_same_end(tmp_path: Path, condition: str) -> None:
     words = [*SMALL, f"condition={condition}"]

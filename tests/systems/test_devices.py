@@ -86,7 +86,19 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
 )
 @pytest.mark.parametrize(
     "model",
-    ["pix2pix", "cyclegan", "sngan", "sagan", "biggan", "r3gan", "stylegan2", "improved_gan", "improved_gan_conv"],
+    [
+        "pix2pix",
+        "cyclegan",
+        "bigan",
+        "ganomaly",
+        "sngan",
+        "sagan",
+        "biggan",
+        "r3gan",
+        "stylegan2",
+        "improved_gan",
+        "improved_gan_conv",
+    ],
 )
 def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model: str, loss: str) -> None:
     """With pools that are full after the first rounds, and all that BigGAN and StyleGAN2 have."""
@@ -98,6 +110,13 @@ def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model
     run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *words.get(model, []))))
     run.system.training_step(next(iter(rounds(run))), 0)
     assert run.system.progress.images_seen == 24 * run.system.game.n_critic
+    assert all(value.device == META for value in run.system.progress.latest.values())
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+def test_a_turn_of_an_encoder_never_waits_either(composed: Compose) -> None:
+    run = without_content(build(composed(*TINY["f_anogan"], *QUICK)))
+    run.system.training_step(next(iter(rounds(run))), 0)
     assert all(value.device == META for value in run.system.progress.latest.values())
 
 

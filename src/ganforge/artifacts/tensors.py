@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganforge.artifacts.files import replacing
 
-FACTS = ("_target_", "image_size", "channels", "num_classes", "source_channels")
+FACTS = ("_target_", "image_size", "channels", "num_classes", "source_channels", "normal")
 """What the file of a network says of the data."""
 
 
@@ -54,9 +54,14 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
 
     What makes images is called `generator` there, also where it is a decoder, or works in the other direction; a
     discriminator that classifies is the `classifier`. Of a translation it says the direction, and the view that the
-    sources are, if they are one.
+    sources are, if they are one. With a `detector` go all networks that it may have.
     """
     model = config["model"]
+    data = {fact: config["data"][fact] for fact in FACTS if fact in config["data"]}
+    trained = {part: config[part] for part in ("loss", "optimizer", "seed", "images")}
+    if network == "detector":
+        detector = config["detector"] if "detector" in config else config["system"]["detector"]
+        return {"detector": detector, "model": dict(model), "data": data, **trained}
     part = drawing_part(model) if network == "generator" else network
     if network == "classifier" and "discriminator" in model:
         part = "discriminator"
@@ -67,9 +72,9 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
         translation = {"direction": "b_to_a" if backward else "a_to_b", "view": config.get("view")}
     return {
         "model": {name: model[part], "latent": model.get("latent")},
-        "data": {fact: config["data"][fact] for fact in FACTS if fact in config["data"]},
+        "data": data,
         **translation,
-        **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
+        **trained,
     }
 
 

@@ -29,6 +29,7 @@ from ganforge.configuration.needs import (
     refuse_other_budgets,
     refuse_other_games,
     refuse_other_launchers,
+    refuse_scores_of_nothing,
     refuse_uneven_ranks,
     refuse_unlearned_classes,
     refuse_unmet_needs,
@@ -120,6 +121,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     refuse_unused_labels(system, config, data)
     refuse_unread_codes(system)
     refuse_unlearned_classes(system)
+    refuse_scores_of_nothing(system, config, data)
     refuse_mixed_gradients(system)
     refuse_meaningless_signs(system)
     refuse_low_precision(system, config.trainer.precision)

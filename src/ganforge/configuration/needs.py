@@ -19,6 +19,7 @@ from ganforge.layers.heads import ClassOrFake, CodeHead
 from ganforge.losses.game import Game
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
+from ganforge.systems.f_anogan import FAnoGAN
 from ganforge.systems.gan import GANModule
 from ganforge.systems.semi_supervised import SemiSupervisedGAN
 from ganforge.systems.system import System
@@ -36,7 +37,7 @@ WITH_SOURCES = {
     "sources": "Use view=edges, data=domains or data=two_sets",
 }
 """What a system that translates may need, and what has it."""
-PLAYERS = (*AdversarialModule.players, *VAE.players)
+PLAYERS = (*AdversarialModule.players, *VAE.players, *FAnoGAN.players)
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -159,7 +160,7 @@ def refuse_other_games(config: DictConfig) -> None:
         )
     if config.get("augment") is not None and "augment" not in config.system:
         raise ValueError(
-            f"augment= is for discriminators of images from noise, and {system.__name__} translates: leave it out"
+            f"augment= is for discriminators of images from noise alone, and {system.__name__} has none: leave it out"
         )
 
 
@@ -252,6 +253,15 @@ def refuse_unlearned_classes(system: System) -> None:
     """Classes that no label tells apart."""
     if not isinstance(system, SemiSupervisedGAN) and any(isinstance(x, ClassOrFake) for x in system.modules()):
         raise ValueError("condition=classes goes with system=semi_supervised: leave it out")
+
+
+def refuse_scores_of_nothing(system: System, config: DictConfig, data: InMemoryData) -> None:
+    """What starts from images, and is no translator, makes nothing that could be scored."""
+    if has_scores(config) and system.sampler().latent is None and not data.gives & set(WITH_SOURCES):
+        raise ValueError(
+            f"metrics= scores what is drawn from noise or translated, and {type(system).__name__} makes neither: use "
+            "metrics=none"
+        )
 
 
 def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: System) -> None:

@@ -12,6 +12,7 @@ TRUSTED = {
     "ganforge.augment.": "ganforge.augment.",
     "ganforge.callbacks.": "ganforge.callbacks.",
     "ganforge.data.": "ganforge.data.",
+    "ganforge.detection.": "ganforge.detection.",
     "ganforge.sampling.": "ganforge.sampling.",
     "ganforge.scoring.evaluator.": "ganforge.scoring.evaluator.",
     "ganforge.layers.heads.": "ganforge.layers.heads.",

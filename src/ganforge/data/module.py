@@ -211,6 +211,9 @@ class InMemoryData(LightningDataModule):
     with their labels, in the order of the held-out images where each has its own; `train_sources` only where they are
     stored apart.
 
+    With `normal`, a class or some, all others are left out of both splits: what is held out of them are the
+    `held_out_anomalies`.
+
     With `jitter` training images are loaded so many pixels larger and cut to their size anywhere when they are shown
     (Isola et al. 2017, appendix 6.2); `train_split` and `train_sources` are then their centres.
 
@@ -242,6 +245,7 @@ class InMemoryData(LightningDataModule):
         source_channels: int | None = None,
         labels: Count | None = None,
         labels_seed: int = 0,
+        normal: int | list[int] | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -252,6 +256,9 @@ class InMemoryData(LightningDataModule):
         self.batch_size, self.seed, self.flip, self.binarize = batch_size, seed, flip, binarize
         self.view, self.source_channels = view, source_channels
         self.labels, self.labels_seed = labels, labels_seed
+        self.normal = [normal] if isinstance(normal, int) else normal
+        if self.normal is not None and len(self.normal) == 1:
+            self.why_unlabelled = f": data.normal={normal} leaves one class"
         if view is not None and image_size is not None:
             view.refuse_size(image_size)
         if view is not None and channels is not None and source_channels is None:
@@ -261,11 +268,13 @@ class InMemoryData(LightningDataModule):
         self.train_sources: Batch | None = None
         self.held_out_sources: Batch | None = None
         self.chosen: Tensor | None = None
+        self.held_out_anomalies: Batch | None = None
 
     @property
     def gives(self) -> frozenset[str]:
         """What parts of a run may need of the data; labels also while it is not known whether there are any."""
         unlabelled = self.num_classes is None and hasattr(self, "train_split")
+        unlabelled |= self.normal is not None and len(self.normal) == 1
         sources = self.own_sources if self.view is None else {"sources", "pairs"}
         return frozenset({self.kind} if unlabelled else {self.kind, "labels"}) | sources
 
@@ -279,13 +288,15 @@ class InMemoryData(LightningDataModule):
     def load_splits(self) -> None:
         """Read the data once, before any network is built, and refuse batches that it cannot fill."""
         self.train_split, self.held_out_split = self.load()
+        labels = self.train_split.labels
+        if self.normal is not None:
+            self._keep_normal(self.normal)
         images = self.train_split.images
         if self.batch_size > len(images):
             raise ValueError(
                 f"data.batch_size={self.batch_size} is larger than the training data: {self.name} has "
                 f"{len(images)} images"
             )
-        labels = self.train_split.labels
         if self.binarize is not None:
             self._binarize()
         if self.view is not None:
@@ -305,11 +316,30 @@ class InMemoryData(LightningDataModule):
             self.train_split = centred(self.stored, self.image_size)
             self.train_sources = self.stored_sources and centred(self.stored_sources, self.image_size)
 
+    def _keep_normal(self, normal: list[int]) -> None:
+        """Both splits without the images of other classes; those that are held out become `held_out_anomalies`."""
+        train, held_out = self.train_split, self.held_out_split
+        if train.labels is None or held_out.labels is None:
+            raise ValueError(f"data.normal={normal} names classes, and {self.name} has no labels: leave it out")
+        known = train.labels.unique().tolist()
+        if not set(normal) < set(known) or not normal:
+            raise ValueError(
+                f"data.normal={normal} should name some of the classes of {self.name}, and not all: {known}"
+            )
+        chosen = torch.tensor(normal)
+        is_normal = torch.isin(held_out.labels, chosen)
+        self.train_split = train.at(torch.isin(train.labels, chosen))
+        self.held_out_split, self.held_out_anomalies = held_out.at(is_normal), held_out.at(~is_normal)
+        word = "class" if len(normal) == 1 else "classes"
+        self.split_name = f"{word} {', '.join(map(str, normal))} in {self.split_name}"
+
     def _binarize(self) -> None:
         """What is drawn once depends on nothing but the images."""
         if self.kind != "images":
             raise ValueError(f"data.binarize={self.binarize} is for images, and {self.name} has {self.kind}")
         self.held_out_split = binarized(self.held_out_split, derived_generator("binarize held out"))
+        if self.held_out_anomalies is not None:
+            self.held_out_anomalies = binarized(self.held_out_anomalies, derived_generator("binarize anomalies"))
         if self.binarize == "static":
             self.train_split = binarized(self.train_split, derived_generator("binarize"))
 

@@ -23,6 +23,7 @@ from ganforge.pretrained import (
     Direction,
     Pretrained,
     PretrainedClassifier,
+    PretrainedDetector,
     PretrainedEncoder,
     PretrainedGenerator,
     PretrainedTranslator,
@@ -32,10 +33,12 @@ from ganforge.randomness import derived_generator
 from ganforge.suggestions import suggestion
 
 TOLERANCE = 1e-4
-PARTS: dict[type, str] = {PretrainedEncoder: "encoder", PretrainedClassifier: "classifier"}
-"""What is no generator, by its name in a configuration."""
 RECORDED, COMPARED = 2, (1, 5)
 """The batch that a graph is recorded with, and those that it is compared with."""
+PARTS: dict[type, str] = {
+    PretrainedEncoder: "encoder", PretrainedClassifier: "classifier", PretrainedDetector: "detector",
+}  # fmt: skip
+"""What a run calls the files of those that are no generators."""
 Outputs = Tensor | tuple[Tensor, ...]
 Draw = Callable[..., Outputs]
 """What `inputs` makes -> images, or of an encoder mean and log variance, or of a classifier probabilities."""
@@ -92,7 +95,9 @@ def published(source: Path, direction: Direction | None = None) -> Pretrained:
         measured = (evaluation(source / RECORDS, known) or facts) if known["scores"] else {}
         if isinstance(pretrained, PretrainedClassifier):
             known["class_names"] = pretrained.class_names
-            measured = errors(source.parent / RECORDS, known["images_seen"]) or facts
+            measured = measured_by("test_error", source, known["images_seen"]) or facts
+        if isinstance(pretrained, PretrainedDetector):
+            measured = measured_by("detection", source, known["images_seen"]) or facts
         if "stamp" in measured:
             known |= {key: measured[key] for key in ("scores", "real") if key in measured}
             known["stamp"] = public_stamp(measured["stamp"], config["data"]["_target_"])
@@ -124,9 +129,10 @@ def evaluation(records: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
     return next((line for line in read_lines(records) if facts.items() <= line.items()), None)
 
 
-def errors(records: Path, images_seen: int) -> dict[str, Any] | None:
-    """The line that counted a classifier's errors at this moment."""
-    lines = (line for line in read_lines(records) if line.get("by") == "test_error")
+def measured_by(what: str, source: Path, images_seen: int) -> dict[str, Any] | None:
+    """The line that another callback than the evaluation wrote at this moment of the training."""
+    records = (source if source.is_dir() else source.parent) / RECORDS
+    lines = [line for line in read_lines(records) if line.get("by") == what]
     return next((line for line in lines if line.get("images_seen") == images_seen), None)
 
 
@@ -148,7 +154,10 @@ def inputs(pretrained: Pretrained, count: int) -> tuple[Tensor, ...]:
 
 
 def noise(
-    pretrained: PretrainedTranslator | PretrainedEncoder | PretrainedClassifier, count: int, height: int, width: int
+    pretrained: PretrainedTranslator | PretrainedEncoder | PretrainedClassifier | PretrainedDetector,
+    count: int,
+    height: int,
+    width: int,
 ) -> Tensor:
     """Pictures (count, C, H, W) in [-1, 1] of what the network starts from."""
     channels = pretrained.image_shape[0]
@@ -164,12 +173,15 @@ def names(pretrained: Pretrained) -> tuple[list[str], list[str]]:
         return ["z", "label"][: 1 if pretrained.num_classes is None else 2], ["images"]
     if isinstance(pretrained, PretrainedTranslator):
         return ["source"], ["images"]
+    if isinstance(pretrained, PretrainedDetector):
+        return ["images"], ["scores", "reconstructions"]
     return ["images"], ["mean", "log_variance"] if isinstance(pretrained, PretrainedEncoder) else ["probabilities"]
 
 
 def write_and_compare(pretrained: Pretrained, name: str, folder: Path) -> float:
     """The largest difference of a written format from `pretrained`; ValueError where it exceeds TOLERANCE.
 
+    Where values exceed 1, such as scores that are sums over pixels, it is their share of the largest one.
     Where a translator's file takes other sizes, one of these is compared too.
     """
     file = folder / FORMATS[name].file
@@ -181,7 +193,7 @@ def write_and_compare(pretrained: Pretrained, name: str, folder: Path) -> float:
         batches.append((noise(pretrained, COMPARED[-1], height + multiple, width + 2 * multiple),))
     difference = torch.stack(
         [
-            (one - other).abs().max()
+            (one - other).abs().max() / other.abs().max().clamp_min(1)
             for batch in batches
             for one, other in zip(as_tuple(draw(*batch)), as_tuple(source(*batch)), strict=True)
         ]
@@ -206,7 +218,18 @@ def recordable(pretrained: Pretrained) -> nn.Module:
     for layer in network.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
-    return network
+    return Plain(network) if isinstance(pretrained, PretrainedDetector) else network
+
+
+class Plain(nn.Module):
+    """A network whose outputs have names, which not every format can write, without them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.network(images))
 
 
 def write_safetensors(pretrained: Pretrained, path: Path) -> None:

@@ -22,6 +22,7 @@ from ganforge.inference.styles import SPACES, has_styles, mixing_table, seen_fro
 from ganforge.pretrained import (
     BLOCK,
     Pretrained,
+    PretrainedDetector,
     PretrainedGenerator,
     PretrainedTranslator,
     from_pretrained,
@@ -101,6 +102,8 @@ def drawing(pretrained: Pretrained, source: Path) -> PretrainedGenerator:
         return pretrained
     if isinstance(pretrained, PretrainedTranslator):
         raise ValueError(f"{source} translates pictures and draws none: use src/translate.py with input=")
+    if isinstance(pretrained, PretrainedDetector):
+        raise ValueError(f"{source} tells abnormal pictures and draws none: use src/detect.py with input=")
     raise ValueError(f"{source} encodes images and draws none: use generator.safetensors, which lies beside it")
 
 

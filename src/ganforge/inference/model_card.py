@@ -13,6 +13,7 @@ from ganforge.interfaces import Codes
 from ganforge.pretrained import (
     Pretrained,
     PretrainedClassifier,
+    PretrainedDetector,
     PretrainedEncoder,
     PretrainedGenerator,
     PretrainedTranslator,
@@ -29,12 +30,14 @@ DATASETS = {
 """Public data by its `_target_`: an identifier (the Hub's own where it has a slash), and what it is called."""
 OWN_IMAGES = ("own_images", "images of the author's own")
 """What is said of any other data."""
-PLAYERS = ("generator", "discriminator", "autoencoder")
+PLAYERS = ("generator", "discriminator", "autoencoder", "encoder")
+COMPARABLE = "Scores compare only with scores that were measured with the same:"
 TASKS = {
     PretrainedGenerator: "unconditional-image-generation",
     PretrainedTranslator: "image-to-image",
     PretrainedEncoder: "image-feature-extraction",
     PretrainedClassifier: "image-classification",
+    PretrainedDetector: "image-feature-extraction",
 }
 """The Hub's names for what a network does."""
 
@@ -73,7 +76,7 @@ def introduction(pretrained: Pretrained) -> list[str]:
             f"{about}, trained with ganforge. The first 64 images of seed 0:",
             "![64 generated images](samples.png)",
         ]
-    if isinstance(pretrained, PretrainedEncoder | PretrainedClassifier):
+    if isinstance(pretrained, PretrainedEncoder | PretrainedClassifier | PretrainedDetector):
         return [f"{about}, trained with ganforge."]
     start, end = ends(pretrained)
     return [f"{about}, trained with ganforge: from {start} to {end}."]
@@ -99,6 +102,8 @@ def ranges(pretrained: Pretrained, differences: dict[str, float]) -> list[str]:
         names = ", ".join(map(code, map(inert, pretrained.class_names or [])))
         called = f": {names}" if names else ""
         return [f"Images are (B, {shape}) in [-1, 1]; probabilities are (B, {pretrained.num_classes}){called}."]
+    if isinstance(pretrained, PretrainedDetector):
+        return [f"Images and reconstructions are (B, {shape}) in [-1, 1], scores (B,): larger ones are more abnormal."]
     channels, (made, height, width) = pretrained.source_channels, pretrained.image_shape
     sentences = [f"Sources are (B, {channels}, H, W) and images (B, {made}, H, W), in [-1, 1]."]
     sentences += [f"It was trained at {width}x{height}; {code('translate')} takes any height and width."]
@@ -142,6 +147,7 @@ def front_matter(pretrained: Pretrained) -> dict[str, Any]:
     identifier, name = dataset(pretrained.config)
     task = TASKS[type(pretrained)]
     about = "image-generation" if isinstance(pretrained, PretrainedGenerator) else task
+    about = "anomaly-detection" if isinstance(pretrained, PretrainedDetector) else about
     metadata: dict[str, Any] = {
         "library_name": "ganforge",
         "pipeline_tag": task,
@@ -170,6 +176,8 @@ def kind(pretrained: Pretrained) -> tuple[str, str]:
             "gan",
             "A classifier that learned from few labels, as the discriminator of a generative adversarial network",
         )
+    if isinstance(pretrained, PretrainedDetector):
+        return "gan", f"A detector of abnormal images ({pretrained.network.method})"
     if isinstance(pretrained, PretrainedTranslator):
         return "gan", "The generator of a generative adversarial network that translates images"
     if "adversarial" in pretrained.config["loss"]:
@@ -191,8 +199,12 @@ def architecture(config: dict[str, Any]) -> str:
 
 
 def network(config: dict[str, Any]) -> dict[str, Any]:
-    """The node of what was exported."""
-    return next(config["model"][part] for part in ("encoder", "classifier", "generator") if part in config["model"])
+    """The node of what was exported, or of the first part of it."""
+    return config["model"][part(config)]
+
+
+def part(config: dict[str, Any]) -> str:
+    return next(name for name in ("encoder", "classifier", "generator") if name in config["model"])
 
 
 def dataset(config: dict[str, Any]) -> tuple[str, str]:
@@ -202,8 +214,8 @@ def dataset(config: dict[str, Any]) -> tuple[str, str]:
 def training(pretrained: Pretrained) -> list[list[str]]:
     """What was trained on what, and how; a row for each choice."""
     config, loss = pretrained.config, pretrained.config["loss"]
-    part = next(part for part in ("encoder", "classifier", "generator") if part in config["model"])
-    parts = {part: network(config), "loss": loss.get("adversarial", loss)}
+    trained = pretrained.network.parts[0] if isinstance(pretrained, PretrainedDetector) else part(config)
+    parts = {trained: network(config), "loss": loss.get("adversarial", loss)}
     parts |= {f"penalty {code(name)}": node for name, node in (loss.get("penalties") or {}).items()}
     parts |= {"constraint": loss.get("constraint")}
     parts |= {f"optimizer of the {player}": config["optimizer"].get(player) for player in PLAYERS}
@@ -231,6 +243,8 @@ def start(pretrained: Pretrained) -> list[list[str]]:
         return [["latent", f"{pretrained.latent_dim} dimensions"]]
     if isinstance(pretrained, PretrainedClassifier):
         return [["classes", f"{pretrained.num_classes}"]]
+    if isinstance(pretrained, PretrainedDetector):
+        return [["normal", f"class {pretrained.config['data'].get('normal')}"]]
     latent, classes = pretrained.latent, pretrained.num_classes
     return [
         ["latent", f"{latent.dim} dimensions, {latent.distribution}"],
@@ -259,21 +273,21 @@ def scores(facts: dict[str, Any]) -> list[str]:
     if "stamp" not in facts:
         rows = [[code(name), f"{value:.4g}"] for name, value in facts["scores"].items()]
         return [table(["score", "generated"], rows), "What they were measured with was not recorded with the weights."]
-    stamp = table(["stamp", ""], [[code(name), code(stamped(value))] for name, value in facts["stamp"].items()])
-    if "real" not in facts:
-        return [
-            table(["score", "value"], [[code(name), f"{value:.4g}"] for name, value in facts["scores"].items()]),
-            stamp,
-        ]
+    if facts.get("real") is None:
+        rows = [[code(name), f"{value:.4g}"] for name, value in facts["scores"].items()]
+        return [table(["score", "measured"], rows), COMPARABLE, stamp_table(facts["stamp"])]
     real = facts["real"]
     of_real = {name: f"{value:.4g}" for name, value in real["scores"].items()}
     rows = [[code(name), f"{value:.4g}", of_real.get(name, "")] for name, value in facts["scores"].items()]
     return [
         table(["score", "generated", f"{real['images']:,} real images"], rows),
-        "The last column is what real images score in the generator's place. "
-        "Scores compare only with scores that were measured with the same:",
-        stamp,
+        f"The last column is what real images score in the generator's place. {COMPARABLE}",
+        stamp_table(facts["stamp"]),
     ]
+
+
+def stamp_table(stamp: dict[str, Any]) -> str:
+    return table(["stamp", ""], [[code(name), code(stamped(value))] for name, value in stamp.items()])
 
 
 def stamped(value: Any) -> str:
@@ -294,10 +308,12 @@ def snippet(file: str, pretrained: Pretrained) -> str:
         lines = starting_from_images(shape, "images", "source", "translator", "translate")[file]
     else:
         shape = (16, *pretrained.image_shape)
-        words = ("mean, log_variance", "images", "encoder", "encode")
+        made, subject, verb = ("mean, log_variance", "encoder", "encode")
         if isinstance(pretrained, PretrainedClassifier):
-            words = ("probabilities", "images", "classifier", "classify")
-        lines = starting_from_images(shape, *words)[file]
+            made, subject, verb = ("probabilities", "classifier", "classify")
+        if isinstance(pretrained, PretrainedDetector):
+            made, subject, verb = ("scores, reconstructions", "detector", "detect")
+        lines = starting_from_images(shape, made, "images", subject, verb)[file]
     return "\n".join(["```python", *lines, "```"])
 
 

@@ -25,6 +25,7 @@ from ganforge.interfaces import to_unit_range
 from ganforge.pretrained import (
     Pretrained,
     PretrainedClassifier,
+    PretrainedDetector,
     PretrainedEncoder,
     PretrainedTranslator,
     from_pretrained,
@@ -148,6 +149,8 @@ def translate(request: Request, outputs: Path) -> tuple[Path, str]:
 def translating(pretrained: Pretrained, source: Path) -> PretrainedTranslator:
     if isinstance(pretrained, PretrainedTranslator):
         return pretrained
+    if isinstance(pretrained, PretrainedDetector):
+        raise ValueError(f"{source} tells abnormal pictures and translates nothing: use src/detect.py")
     if isinstance(pretrained, PretrainedEncoder):
         raise ValueError(f"{source} encodes images: use encode(images) of ganforge.pretrained.from_pretrained")
     if isinstance(pretrained, PretrainedClassifier):

@@ -22,12 +22,15 @@ from ganforge.launch.same_run import (
     refuse_unfit_weights,
 )
 from ganforge.launch.stored import stored_status
-from ganforge.launch.transfer import begin_with
+from ganforge.launch.transfer import begin_with, refuse_untrained_networks
 from ganforge.process.terminal import plain_console, warn
+from ganforge.scoring.detection import in_words, last_record
 from ganforge.scoring.table import score_table
 
 ROLLBACKS = "rollbacks.jsonl"
 MOST_ROLLBACKS = 3
+LEFT = ("generator.safetensors", "detector.safetensors")
+"""What a run leaves: the first of these that is there."""
 
 
 def fit(config: DictConfig, job: Job) -> None:
@@ -43,7 +46,7 @@ def fit(config: DictConfig, job: Job) -> None:
         experiment.system.rollbacks = len(read_lines(job.folder / ROLLBACKS))
         if start:
             refuse_unfit(start, experiment)
-        said = begin_with(Path(config.init_from), experiment.system) if config.get("init_from") and not start else None
+        said = begun(config, experiment) if not start else None
         begin(config, job)
         callbacks: list[Any] = experiment.trainer.callbacks  # type: ignore[attr-defined]
         callbacks.insert(0, Status(job.folder / "status.json", job.status("starting"), config.images))
@@ -64,6 +67,14 @@ def fit(config: DictConfig, job: Job) -> None:
             start = newest(job.folder / "checkpoints", warn)
             rewrite_from = start.rewrite_from if start else 0
             roll_back(job, str(divergence), start)
+
+
+def begun(config: DictConfig, experiment: Experiment) -> str | None:
+    """Take over what `init_from=` brings, and say what that is."""
+    if config.get("init_from"):
+        return begin_with(Path(config.init_from), experiment.system)
+    refuse_untrained_networks(experiment.system)
+    return None
 
 
 def refuse_unfit(start: Checkpoint, experiment: Experiment) -> None:
@@ -146,10 +157,13 @@ def show_summary(config: DictConfig, job: Job) -> float | None:
     if errors := [line for line in read_lines(folder / RECORDS) if line.get("by") == "test_error"]:
         error, stamp = errors[-1]["scores"]["test_error"], errors[-1]["stamp"]
         console.print(f"test error {error:.2%} of {stamp['real_images']:,} images, with {stamp['labels']:,} labels")
+    if (detection := last_record(folder)) is not None:
+        console.print(in_words(detection))
     where = shown(folder)
+    weights = next((name for name in LEFT if (folder / name).exists()), LEFT[0])
     for name, path in (
         ("samples", f"{where}/samples/"),
-        ("weights", f"{where}/generator.safetensors"),
+        ("weights", f"{where}/{weights}"),
         *([("classify", f"{where}/classifier.safetensors")] if errors else []),
         ("look", f"tensorboard --logdir {in_shell(where)}"),
     ):

@@ -12,25 +12,29 @@ NAMED = 3
 
 
 def begin_with(source: Path, system: System) -> str:
-    """Give the players and their average what another run's newest checkpoint has for them; returns it in words.
+    """Give the system what it inherits of another run's newest checkpoint: players and average; returns it in words.
 
     `source` is its folder, or a checkpoint. A tensor fits by its name and its shape; the others stay as they are, such
-    as those of other classes. ValueError where most of a player's do not fit, or there is no checkpoint.
+    as those of other classes. ValueError where most of a player's do not fit, or any of a network's that never learns,
+    or there is no checkpoint.
     """
     start = Checkpoint(source, load_whole(source)) if source.is_file() else newest(source / "checkpoints", warn)
     if start is None:
         raise ValueError(f"init_from={shown(source)}: there is no checkpoint in it")
     stored = start.state["state_dict"]
-    own = {name: value for name, value in system.state_dict().items() if name.startswith(owners(system))}
+    own, names = system.state_dict(), inherited(system)
     fitting = {
-        name: stored[name] for name, value in own.items() if name in stored and stored[name].shape == value.shape
+        name: stored[other]
+        for name, other in names.items()
+        if other in stored and stored[other].shape == own[name].shape
     }
-    for player in system.players:
-        names = [f"{player}.{name}" for name, _ in getattr(system, player).named_parameters()]
-        if 2 * len(fitting.keys() & set(names)) < len(names):
-            raise ValueError(f"init_from={shown(source)}: the weights there do not fit this {player}")
+    for owner in [owner for owner in system.inherits if owner != "averaged"]:
+        tensors = [f"{owner}.{name}" for name, _ in getattr(system, owner).named_parameters()]
+        needed = len(tensors) / 2 if owner in system.players else len(tensors)
+        if len(fitting.keys() & set(tensors)) < needed:
+            raise ValueError(f"init_from={shown(source)}: the weights there do not fit this {owner}")
     system.load_state_dict(fitting, strict=False)
-    missing = [name for name in own if name not in fitting and not name.startswith(tuple(system.averages))]
+    missing = [name for name in names if name not in fitting and not name.startswith(tuple(system.averages))]
     others = ""
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
@@ -38,5 +42,18 @@ def begin_with(source: Path, system: System) -> str:
     return f"beginning with the weights of {shown(source)} at {start.images_seen:,} images{others}"
 
 
-def owners(system: System) -> tuple[str, ...]:
-    return tuple(f"{name}." for name in (*system.players, *system.averages))
+def inherited(system: System) -> dict[str, str]:
+    """The names of tensors that another run may bring, and their names there."""
+    names = (name.partition(".") for name in system.state_dict())
+    return {
+        f"{owner}.{name}": f"{system.inherits[owner]}.{name}" for owner, _, name in names if owner in system.inherits
+    }
+
+
+def refuse_untrained_networks(system: System) -> None:
+    """ValueError where the system has networks that it does not train, and no run has trained them."""
+    for owner in system.inherits:
+        if owner not in (*system.players, "averaged"):
+            raise ValueError(
+                f"{type(system).__name__} learns for a {owner} that is trained: add init_from=<the folder of its run>"
+            )

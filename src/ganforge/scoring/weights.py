@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
+from hydra.utils import get_object
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from ganforge.artifacts.checkpoints import Checkpoint, load_whole, newest
 from ganforge.artifacts.tensors import drawing_part
 from ganforge.configuration.build import create
+from ganforge.configuration.trust import refuse_untrusted_targets
 from ganforge.pretrained import from_pretrained
 from ganforge.process.terminal import warn
 from ganforge.sampling.sampler import Sampler
@@ -49,11 +51,13 @@ def stored_weights(folder: Path, moment: Moment, run: DictConfig) -> Weights:
 
 
 def drawing_network(run: DictConfig) -> str:
-    """The prefix of its weights: what draws is a generator, or a member of a team."""
-    player, member = ("generator.", "") if drawing_part(run.model) == "generator" else ("autoencoder.", "decoder.")
-    if "backward_generator" in run.model:
-        member = "b."
-    return ("averaged." if run.metrics.sample_from == "ema" else player) + member
+    """The prefix of its weights in a checkpoint; ValueError where a run draws nothing."""
+    refuse_untrusted_targets(run)
+    system = get_object(run.system._target_)
+    prefix = getattr(system, "drawing", {}).get(run.metrics.sample_from)
+    if prefix is None:
+        raise ValueError(f"{system.__name__} draws nothing that could be scored: use src/detect.py")
+    return f"{prefix}."
 
 
 def stored_checkpoint(run: Path, moment: Moment) -> Checkpoint | None:

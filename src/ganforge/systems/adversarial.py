@@ -25,7 +25,8 @@ class AdversarialModule(System):
     averages: ClassVar = {"averaged": "generator"}
     plays: ClassVar = Game
     goes_with: ClassVar = (
-        "a model that has a discriminator, and any loss but elbo, which goes with model=vae or vae_conv"
+        "a model that has a discriminator, and any loss but elbo, which goes with model=vae or vae_conv, and izi_f, "
+        "which goes with model=f_anogan"
     )
     per_sample: ClassVar[bool] = False
     """Whether each fake needs a gradient of its own."""
@@ -74,6 +75,15 @@ class AdversarialModule(System):
         else:
             self.discriminator_turn(last, map(self.draw_constant, self.parts(last)))
             self.generator_turn(last, map(self.draw, self.parts(last)))
+
+    def play_generator_first(self, batch: Batch) -> None:
+        """The round of papers whose generator moves before the discriminator has learned from its fakes."""
+        first, *later = batch.chunks(self.game.n_critic)
+        drawn = [self.draw(part) for part in self.parts(first)]
+        self.generator_turn(first, drawn)
+        self.discriminator_turn(first, drawn)
+        for turn in later:
+            self.discriminator_turn(turn, map(self.draw_constant, self.parts(turn)))
 
     def lazy_terms(self, player: str, batch: Batch, drawn: Any) -> Terms:
         """What a player minimises in a step of its own at every `lazy_interval`-th turn."""

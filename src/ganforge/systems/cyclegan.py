@@ -11,16 +11,9 @@ from ganforge.sampling.sampler import Sampler
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.pictures import in_rows
 from ganforge.systems.pool import ImagePool
+from ganforge.systems.team import Team
 
 OTHER = {"a": "b", "b": "a"}
-
-
-class Team(nn.ModuleDict):
-    """A network for each domain, "a" and "b", which are one player."""
-
-    def compile(self, *arguments: Any, **options: Any) -> None:
-        for member in self.values():
-            member.compile(*arguments, **options)
 
 
 class CycleGAN(AdversarialModule):
@@ -33,7 +26,8 @@ class CycleGAN(AdversarialModule):
     """
 
     needs: ClassVar = frozenset({"sources"})
-    goes_with: ClassVar = "model=cyclegan, and any loss but elbo"
+    goes_with: ClassVar = "model=cyclegan, and any loss but elbo and izi_f"
+    drawing: ClassVar = {"ema": "averaged.b", "live": "generator.b"}
     generator: Team
     discriminator: Team
 
@@ -68,12 +62,7 @@ class CycleGAN(AdversarialModule):
         self.pools = nn.ModuleDict({domain: ImagePool(pool_size, shape) for domain, shape in shapes.items()})
 
     def play(self, batch: Batch) -> None:
-        first, *later = batch.chunks(self.game.n_critic)
-        drawn = [self.draw(part) for part in self.parts(first)]
-        self.generator_turn(first, drawn)
-        self.discriminator_turn(first, drawn)
-        for turn in later:
-            self.discriminator_turn(turn, map(self.draw_constant, self.parts(turn)))
+        self.play_generator_first(batch)
 
     def draw(self, batch: Batch) -> dict[str, Tensor]:
         real = domains(batch)

@@ -12,6 +12,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from ganforge.compat.torch import unscale_before_step
+from ganforge.detection.detectors import Detector
 from ganforge.interfaces import Batch, Progress, Terms
 from ganforge.process.memory import keep_freed_memory
 from ganforge.randomness import derived_seed
@@ -48,6 +49,8 @@ class System(LightningModule):
     """Choices of `model=` and `loss=` for this system, in words."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """What it needs of the data's `gives`."""
+    drawing: ClassVar[dict[str, str]] = {"ema": "averaged", "live": "generator"}
+    """Where the weights are of what draws, the averaged ones and those of the last turn; none where nothing draws."""
     refused_precisions: ClassVar[dict[str, str]] = {}
     """Those of `trainer.precision` that make no sense, and what to do instead."""
 
@@ -88,6 +91,15 @@ class System(LightningModule):
     def sampler(self, weights: Literal["ema", "live"] = "ema") -> Sampler:
         """What draws from the averaged weights, or from those of the last turn."""
         raise AssertionError("a subclass has something to draw")
+
+    def detector(self) -> Detector | None:
+        """What tells abnormal images, with the averaged weights: a copy; None where the system has none."""
+        return None
+
+    @property
+    def inherits(self) -> dict[str, str]:
+        """The networks that `init_from=` brings, and what each is called in the other run."""
+        return {name: name for name in (*self.players, "averaged")}
 
     def finished(self) -> dict[str, nn.Module]:
         """The averaged networks that a run leaves, by the names of their files; the generator is what draws."""

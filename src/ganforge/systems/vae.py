@@ -51,6 +51,7 @@ class VAE(System):
     averages: ClassVar = {"averaged": "autoencoder"}
     plays: ClassVar = Elbo
     goes_with: ClassVar = "model=vae or vae_conv, and loss=elbo"
+    drawing: ClassVar = {"ema": "averaged.decoder", "live": "autoencoder.decoder"}
     autoencoder: Autoencoder
     averaged: Autoencoder
 
