@@ -12,7 +12,7 @@ NAMED = 3
 
 
 def begin_with(source: Path, system: System) -> str:
-    """Give the system what it inherits of another run's newest checkpoint: players and average; returns it in words.
+    """Give the system what it inherits of another run's newest checkpoint: players and averages; returns it in words.
 
     `source` is its folder, or a checkpoint. A tensor fits by its name and its shape; the others stay as they are, such
     as those of other classes. ValueError where most of a player's do not fit, or any of a network's that never learns,
@@ -28,7 +28,7 @@ def begin_with(source: Path, system: System) -> str:
         for name, other in names.items()
         if other in stored and stored[other].shape == own[name].shape
     }
-    for owner in [owner for owner in system.inherits if owner != "averaged"]:
+    for owner in [owner for owner in system.inherits if owner not in system.averages]:
         tensors = [f"{owner}.{name}" for name, _ in getattr(system, owner).named_parameters()]
         needed = len(tensors) / 2 if owner in system.players else len(tensors)
         if len(fitting.keys() & set(tensors)) < needed:
@@ -53,7 +53,7 @@ def inherited(system: System) -> dict[str, str]:
 def refuse_untrained_networks(system: System) -> None:
     """ValueError where the system has networks that it does not train, and no run has trained them."""
     for owner in system.inherits:
-        if owner not in (*system.players, "averaged"):
+        if owner not in (*system.players, *system.averages):
             raise ValueError(
                 f"{type(system).__name__} learns for a {owner} that is trained: add init_from=<the folder of its run>"
             )

@@ -19,7 +19,7 @@ class FAnoGAN(System):
     """
 
     players: ClassVar = ("encoder",)
-    averaged_player: ClassVar = "encoder"
+    averages: ClassVar = {"averaged": "encoder"}
     plays: ClassVar = Izif
     goes_with: ClassVar = "model=f_anogan, and loss=izi_f"
     drawing: ClassVar = {"ema": "generator", "live": "generator"}

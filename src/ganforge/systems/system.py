@@ -99,7 +99,7 @@ class System(LightningModule):
     @property
     def inherits(self) -> dict[str, str]:
         """The networks that `init_from=` brings, and what each is called in the other run."""
-        return {name: name for name in (*self.players, "averaged")}
+        return {name: name for name in (*self.players, *self.averages)}
 
     def finished(self) -> dict[str, nn.Module]:
         """The averaged networks that a run leaves, by the names of their files; the generator is what draws."""
