@@ -28,7 +28,7 @@ ALLOWED = {
     "data": {"artifacts"},
     "metrics": set(),
     "configuration": {"artifacts", "data", "layers", "losses", "metrics", "process", "systems"},
-    "pretrained": {"losses", "sampling"},
+    "pretrained": {"layers", "losses", "sampling"},
     "scoring": {"artifacts", "configuration", "data", "metrics", "pretrained", "process", "sampling"},
     "callbacks": {"artifacts", "data", "losses", "metrics", "process", "sampling", "scoring", "systems"},
     "inference": {"artifacts", "data", "pretrained", "process", "sampling"},

@@ -252,7 +252,8 @@ class InMemoryData(LightningDataModule):
         """What parts of a run may need of the data; labels also while it is not known whether there are any."""
         unlabelled = self.num_classes is None and hasattr(self, "train_split")
         sources = self.own_sources if self.view is None else {"sources", "pairs"}
-        return frozenset({self.kind} if unlabelled else {self.kind, "labels"}) | sources
+        smaller = {"smaller sources"} if self.view is not None and self.view.scale > 1 else set()
+        return frozenset({self.kind} if unlabelled else {self.kind, "labels"}) | sources | smaller
 
     @abstractmethod
     def load(self) -> tuple[Batch, Batch]:

@@ -127,7 +127,7 @@ def public_stamp(stamp: dict[str, Any], target: str) -> dict[str, Any]:
 def inputs(pretrained: Pretrained, count: int) -> tuple[Tensor, ...]:
     """The first latents of seed 0, and the classes in turn where there are any; or pictures of noise to start from."""
     if not isinstance(pretrained, PretrainedGenerator):
-        return (noise(pretrained, count, *pretrained.image_shape[1:]),)
+        return (noise(pretrained, count, *started_from(pretrained)[1:]),)
     latents = pretrained.latents(count)
     if pretrained.num_classes is None:
         return (latents,)
@@ -136,11 +136,13 @@ def inputs(pretrained: Pretrained, count: int) -> tuple[Tensor, ...]:
 
 def noise(pretrained: PretrainedTranslator | PretrainedEncoder, count: int, height: int, width: int) -> Tensor:
     """Pictures (count, C, H, W) in [-1, 1] of what the network starts from."""
-    channels = pretrained.image_shape[0]
-    if isinstance(pretrained, PretrainedTranslator):
-        channels = pretrained.source_channels
-    shape = (count, channels, height, width)
+    shape = (count, started_from(pretrained)[0], height, width)
     return torch.rand(shape, generator=derived_generator("export", *shape)) * 2 - 1
+
+
+def started_from(pretrained: PretrainedTranslator | PretrainedEncoder) -> tuple[int, ...]:
+    """(C, H, W) of the pictures that it was trained on."""
+    return pretrained.source_shape if isinstance(pretrained, PretrainedTranslator) else pretrained.image_shape
 
 
 def names(pretrained: Pretrained) -> tuple[list[str], list[str]]:
@@ -162,7 +164,7 @@ def write_and_compare(pretrained: Pretrained, name: str, folder: Path) -> float:
     draw, source = FORMATS[name].load(file), recordable(pretrained)
     batches = [inputs(pretrained, count) for count in COMPARED]
     if isinstance(pretrained, PretrainedTranslator) and (name != "pt2" or any_size_in_pt2(pretrained)):
-        multiple, (_, height, width) = pretrained.multiple, pretrained.image_shape
+        multiple, (_, height, width) = pretrained.multiple, pretrained.source_shape
         batches.append((noise(pretrained, COMPARED[-1], height + multiple, width + 2 * multiple),))
     difference = torch.stack(
         [
@@ -206,7 +208,7 @@ def program(pretrained: Pretrained, *, any_size: bool) -> ExportedProgram:
     example = inputs(pretrained, RECORDED)
     free: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
     if any_size and isinstance(pretrained, PretrainedTranslator):
-        multiple, side = pretrained.multiple, max(pretrained.image_shape[-1], 2 * pretrained.multiple)
+        multiple, side = pretrained.multiple, max(pretrained.source_shape[-1], 2 * pretrained.multiple)
         example = (noise(pretrained, RECORDED, side, side),)
         free |= {2: multiple * torch.export.Dim("height", min=1), 3: multiple * torch.export.Dim("width", min=1)}
     exported = torch.export.export(recordable(pretrained), example, dynamic_shapes=tuple(free for _ in example))

@@ -89,7 +89,8 @@ def ranges(pretrained: Pretrained, differences: dict[str, float]) -> list[str]:
         latents = f"(B, {pretrained.latent_dim})"
         return [f"Images are (B, {shape}) in [-1, 1]; mean and log variance of their latents are {latents}."]
     channels, (made, height, width) = pretrained.source_channels, pretrained.image_shape
-    sentences = [f"Sources are (B, {channels}, H, W) and images (B, {made}, H, W), in [-1, 1]."]
+    times = "" if pretrained.scale == 1 else f"{pretrained.scale} "
+    sentences = [f"Sources are (B, {channels}, H, W) and images (B, {made}, {times}H, {times}W), in [-1, 1]."]
     sentences += [f"It was trained at {width}x{height}; {code('translate')} takes any height and width."]
     multiple = pretrained.multiple
     if any(file != "model.safetensors" for file in differences):
@@ -109,7 +110,7 @@ def any_size_in_pt2(translator: PretrainedTranslator) -> bool:
 
     It treats a size of one as unlike all others.
     """
-    return translator.image_shape[-1] >= 2 * translator.multiple
+    return translator.source_shape[-1] >= 2 * translator.multiple
 
 
 def inert(value: Any) -> Any:
@@ -266,7 +267,7 @@ def snippet(file: str, pretrained: Pretrained) -> str:
     if isinstance(pretrained, PretrainedGenerator):
         lines = drawing(pretrained)[file]
     elif isinstance(pretrained, PretrainedTranslator):
-        shape = (16, pretrained.source_channels, *pretrained.image_shape[1:])
+        shape = (16, *pretrained.source_shape)
         lines = starting_from_images(shape, "images", "source", "translator", "translate")[file]
     else:
         shape = (16, *pretrained.image_shape)

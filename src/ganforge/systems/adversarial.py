@@ -25,7 +25,7 @@ class AdversarialModule(System):
     averaged_player: ClassVar = "generator"
     plays: ClassVar = Game
     goes_with: ClassVar = (
-        "a model that has a discriminator, and any loss but elbo, which goes with model=vae or vae_conv"
+        "a model that has a discriminator, and any loss but elbo and content, which go with model=vae or srresnet"
     )
     per_sample: ClassVar[bool] = False
     """Whether each fake needs a gradient of its own."""

@@ -33,7 +33,7 @@ class CycleGAN(AdversarialModule):
     """
 
     needs: ClassVar = frozenset({"sources"})
-    goes_with: ClassVar = "model=cyclegan, and any loss but elbo"
+    goes_with: ClassVar = "model=cyclegan, and any loss but elbo and content"
     generator: Team
     discriminator: Team
 
