@@ -31,7 +31,7 @@ FACTORS: dict[str, Sequence[Any]] = {
     "augment": sorted(path.stem for path in (ROOT / "conf" / "augment").glob("*.yaml")),
     "fakes": ["shared", "fresh"],
 }
-UNSIGNED = ("lsgan", "relativistic", "wgan", "wgan_gp")
+UNSIGNED = ("lsgan", "relativistic", "relativistic_average", "wgan", "wgan_gp")
 """Losses to whose logits ADA cannot adapt."""
 QUICK = [
     "metrics=none", "logger=none", "data.batch_size=4", "images=1", "evaluate_every=1000", "callbacks.samples.count=4",
@@ -40,7 +40,8 @@ QUICK = [
 
 def is_played(cell: Cell) -> bool:
     """Whether these choices go together; those that have no meaning for a model stay at their first value."""
-    if (cell["loss"] in ADVERSARIAL) == cell["model"].startswith("vae"):
+    alone = {"vae": "elbo", "vae_conv": "elbo", "srresnet": "content", "rrdb": "content"}.get(cell["model"])
+    if cell["loss"] != alone if alone else cell["loss"] not in ADVERSARIAL:
         return False
     if cell["system"] == "one_stage" and (cell["loss"] == "hinge" or cell["fakes"] == "fresh"):
         return False
@@ -52,7 +53,7 @@ def is_played(cell: Cell) -> bool:
         return False
     if cell["model"] not in NOISE_TO_IMAGE:
         plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"
-        return plain and (cell["fakes"] == "shared" or cell["model"] == "pix2pix")
+        return plain and (cell["fakes"] == "shared" or cell["model"] in ("pix2pix", "srgan", "esrgan"))
     return True
 
 

@@ -205,7 +205,7 @@ class PretrainedTranslator(Sampler):
     def refuse_tile(self, tile: int | None) -> None:
         if tile is not None and not self.has_tiles:
             raise ValueError(
-                f"tile={tile}: what this network makes of a part depends on the whole picture; leave it out"
+                f"tile={tile}: a part of what this network makes depends on the whole picture: leave it out"
             )
         if tile is not None and tile < 1:
             raise ValueError(f"tile={tile} must be at least 1")
@@ -225,7 +225,7 @@ class PretrainedTranslator(Sampler):
         raise ValueError("this network translates images and draws none: use translate(images), or src/translate.py")
 
     def _padded(self, images: Tensor) -> Tensor:
-        least = min(2 * self.multiple, self.image_shape[-1])
+        least = 1 if self.has_tiles else min(2 * self.multiple, self.image_shape[-1])
         below, right = (max(least, -(-side // self.multiple) * self.multiple) - side for side in images.shape[-2:])
         mirrors = below < images.shape[-2] and right < images.shape[-1]
         return F.pad(images, (0, right, 0, below), mode="reflect" if mirrors else "replicate")

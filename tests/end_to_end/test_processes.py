@@ -37,6 +37,7 @@ GAMES = {
         *TINY["pix2pix"], "model.generator.dropout=0", "normalization.generator=instance",
         "normalization.discriminator=instance", "training.accumulate_grad_batches=2", "images=640",
     ],
+    "super-resolution": [*TINY["esrgan"], "loss=hinge", "normalization.discriminator=instance", "images=640"],
     "two domains": [*TINY["cyclegan"], "system.pool_size=0", "loss=wgan_gp", "loss.n_critic=2"],
     "a classifier": [*TINY["mlp"], "condition=auxiliary", "loss=hinge", "images=640"],
     "codes": [*TINY["mlp"], "condition=codes", "images=640"],

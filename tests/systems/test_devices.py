@@ -84,7 +84,9 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
     "loss",
     ["non_saturating", *(pytest.param(loss, marks=pytest.mark.slow) for loss in ("lsgan", "wgan_gp", "relativistic"))],
 )
-@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "sagan", "biggan", "r3gan", "stylegan2"])
+@pytest.mark.parametrize(
+    "model", ["pix2pix", "cyclegan", "srgan", "esrgan", "sngan", "sagan", "biggan", "r3gan", "stylegan2"]
+)
 def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model: str, loss: str) -> None:
     """With pools that are full after the first rounds, and all that BigGAN and StyleGAN2 have."""
     words = {
@@ -95,6 +97,18 @@ def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model
     run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *words.get(model, []))))
     run.system.training_step(next(iter(rounds(run))), 0)
     assert run.system.progress.images_seen == 64 * run.system.game.n_critic
+    assert all(value.device == META for value in run.system.progress.latest.values())
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize("model", ["srresnet", "esrgan"])
+def test_features_that_content_is_compared_by_never_wait_either(composed: Compose, model: str) -> None:
+    words = ["content=[pixels,classifier]", "content.classifier.extractor.max_steps=1"]
+    run = build(composed(*TINY[model], *QUICK, *words))
+    run.prepare()
+    run = without_content(run)
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert {"generator/pixels", "generator/classifier"} <= run.system.progress.latest.keys()
     assert all(value.device == META for value in run.system.progress.latest.values())
 
 

@@ -29,7 +29,7 @@ class Term(Protocol):
 
 
 class Pixels:
-    """weight * the mean difference of pixels in [-1, 1] (Ledig et al. 2017, equation 4; Wang et al. 2018, section 3.4)."""
+    """weight * the mean difference of pixels (Ledig et al. 2017, equation 4; Wang et al. 2018, section 3.4)."""
 
     def __init__(self, weight: float = 1.0, distance: Distance = "absolute") -> None:
         self.weight, self.distance = checked_weight("pixels", weight), distance

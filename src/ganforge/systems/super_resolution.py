@@ -52,7 +52,7 @@ class Regression(System):
 
 
 class SuperResolution(GANModule):
-    """The generator minimises the content, and `adversarial` times the game's loss; the discriminator sees images alone."""
+    """The generator minimises the content and `adversarial` times the game's loss; the discriminator sees no source."""
 
     needs: ClassVar = NEEDS
     goes_with: ClassVar = "model=srgan or esrgan, and any loss but elbo and content"
