@@ -21,7 +21,7 @@ IMAGES = (TRUTH.float() * 0.8 + (sines(SHAPE, 7) + 1) * 20).round().byte()
     ],
 )
 def test_numbers_are_those_of_basicsr(scale: int, expected: list[list[float]]) -> None:
-    """calculate_psnr and calculate_ssim of github.com/XPixelGroup/BasicSR (Apache-2.0), in RGB and with test_y_channel."""
+    """calculate_psnr and calculate_ssim of github.com/XPixelGroup/BasicSR (Apache-2.0), also with test_y_channel."""
     found = likeness(IMAGES, TRUTH, scale)
     assert names(24, scale) == ("psnr_rgb_cropped", "psnr_y_cropped", "ssim_rgb_cropped", "ssim_y_cropped")
     torch.testing.assert_close(found, torch.tensor(expected), rtol=0, atol=1e-5)

@@ -66,8 +66,16 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
         "model": {name: model[part], "latent": model.get("latent")},
         "data": {fact: config["data"][fact] for fact in FACTS if fact in config["data"]},
         **translation,
-        **{part: config[part] for part in ("loss", "optimizer", "seed", "images")},
+        **{part: config[part] for part in ("optimizer", "seed", "images")},
+        **{part: without_files(config[part]) for part in ("loss", "content") if part in config},
     }
+
+
+def without_files(node: Any) -> Any:
+    """A part of a configuration without the places of files of weights."""
+    if not isinstance(node, Mapping):
+        return node
+    return {key: without_files(value) for key, value in node.items() if key != "weights"}
 
 
 def drawing_part(model: Mapping[Any, Any]) -> str:

@@ -18,6 +18,10 @@ DATASETS = {
     "ganforge.data.benchmarks.FashionMNIST": ("zalando-datasets/fashion_mnist", "Fashion-MNIST"),
     "ganforge.data.benchmarks.SVHN": ("ufldl-stanford/svhn", "SVHN"),
     "ganforge.data.benchmarks.CIFAR10": ("uoft-cs/cifar10", "CIFAR-10"),
+    "ganforge.data.patches.Photographs": (
+        "photographs",
+        "photographs that scikit-learn and matplotlib ship",
+    ),
     "ganforge.data.mixture2d.Mixture2d": ("mixture2d", "a mixture of Gaussians in the plane"),
 }
 """Public data by its `_target_`: an identifier (the Hub's own where it has a slash), and what it is called."""
@@ -156,6 +160,8 @@ def kind(pretrained: Pretrained) -> tuple[str, str]:
     if isinstance(pretrained, PretrainedEncoder):
         return "vae", "The encoder of a variational autoencoder"
     if isinstance(pretrained, PretrainedTranslator):
+        if "adversarial" not in pretrained.config["loss"]:
+            return "super-resolution", "A network that enlarges images"
         return "gan", "The generator of a generative adversarial network that translates images"
     if "adversarial" in pretrained.config["loss"]:
         return "gan", "A generative adversarial network"
@@ -188,9 +194,10 @@ def training(pretrained: Pretrained) -> list[list[str]]:
     """What was trained on what, and how; a row for each choice."""
     config, loss = pretrained.config, pretrained.config["loss"]
     part = "encoder" if isinstance(pretrained, PretrainedEncoder) else "generator"
-    parts = {part: network(config), "loss": loss.get("adversarial", loss)}
+    parts = {part: network(config), "loss": loss.get("adversarial", None if "terms" in loss else loss)}
     parts |= {f"penalty {code(name)}": node for name, node in (loss.get("penalties") or {}).items()}
     parts |= {"constraint": loss.get("constraint")}
+    parts |= {f"content {code(name)}": node for name, node in (pretrained.config.get("content") or {}).items()}
     parts |= {f"optimizer of the {player}": config["optimizer"].get(player) for player in PLAYERS}
     weights = sum(parameter.numel() for parameter in pretrained.network.parameters())
     return [
