@@ -121,8 +121,14 @@ def test_what_is_no_content_loss_is_refused(tmp_path: Path) -> None:
     for make, message in (
         (lambda: Content({}), "there is no content loss: choose content=\\[pixels\\]"),
         (lambda: Pixels(-1.0), "content.pixels.weight must not be negative"),
-        (lambda: Vgg19Extractor(None), "content.vgg19.extractor.weights=None names no file: it should be torchvision"),
-        (lambda: Vgg19Extractor("nowhere.pth"), "weights=nowhere.pth is no file: .* never downloaded"),
+        (
+            lambda: Vgg19Extractor(None),
+            "extractor.weights=None of content=vgg19 or vgg54 names no file: it should be torchvision",
+        ),
+        (
+            lambda: Vgg19Extractor("nowhere.pth"),
+            "weights=nowhere.pth of content=vgg19 or vgg54 is no file: .* never downloaded",
+        ),
         (
             lambda: Vgg19Extractor(str(tmp_path / "vgg.pth")).prepare(NOTHING, NOTHING, lambda *_: {}),
             "is not torchvision's file of VGG19",

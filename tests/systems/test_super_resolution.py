@@ -65,7 +65,7 @@ def test_the_generator_minimises_content_and_a_share_of_the_game() -> None:
     assert terms["adversarial"].item() == pytest.approx(0.1 * game.item(), rel=1e-5)
     rows = system.pictures(batch)["samples"]
     assert rows.shape == (3, 4, 1, 6, 6) and torch.equal(rows[0], fakes)
-    with pytest.raises(ValueError, match="system.adversarial=0 must be positive"):
+    with pytest.raises(ValueError, match=r"system\.adversarial=0 must be positive"):
         SuperResolution(
             content, 0, generator=Twice(), discriminator=Mean(), game=Game(RelativisticAverage()), optimizers={}, seed=0
         )
@@ -111,7 +111,7 @@ def test_a_gan_begins_with_the_generator_of_its_regression(composed: Compose, tm
         (["model=srgan", "model.generator.scale=2"], "the generator enlarges 2 times, and view.scale=4"),
         (["model=srgan", "content=[]"], "there is no content loss: choose content="),
         (["model=dcgan", "content=[pixels]"], "content= is for super-resolution, and GANModule is none"),
-        (["model=srgan", "content=[vgg19]"], "content.vgg19.extractor.weights=None names no file"),
+        (["model=srgan", "content=[vgg19]"], "extractor.weights=None of content=vgg19 or vgg54 names no file"),
         (["model=srresnet", "content=[classifier]", "data=photographs", "metrics=self_supervised"],
          "content=classifier needs class labels, and photographs has none. Use content=.pixels. or content="),
         (["model=srresnet", "loss=hinge"], "loss= makes another game: the system Regression goes with"),

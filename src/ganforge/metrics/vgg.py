@@ -40,8 +40,8 @@ class Vgg19Extractor:
         if weights is None or not Path(weights).is_file():
             missing = "names no file" if weights is None else "is no file"
             raise ValueError(
-                f"content.vgg19.extractor.weights={weights} {missing}: it should be torchvision's vgg19-dcbb9e9d.pth, "
-                "which is never downloaded; content=[classifier] and content=[self_supervised] need no file"
+                f"extractor.weights={weights} of content=vgg19 or vgg54 {missing}: it should be torchvision's "
+                "vgg19-dcbb9e9d.pth, which is never downloaded; content=[classifier] or [self_supervised] needs no file"
             )
         self.weights = Path(weights)
 
