@@ -1,11 +1,14 @@
 """What ten minutes of training buy: each network in its own published game, at its small size, on the same images.
 
 usage: python benchmarks/ten_minutes.py [NETWORK ...] [--data digits] [--seeds 1] [--minutes 10] [--json FILE]
+       python benchmarks/ten_minutes.py [NETWORK ...] --rates FILE [the same options]
        python benchmarks/ten_minutes.py --table FILE
 
-A network is trained by `python src/train.py`, with all cores and nothing beside it, for as many images as it sees in
-the minutes at the speed of a short trial before. The clock stands while scores are computed, once, at the end. What
-diverges or collapses stays in the table. `--json` gains a line with every run, so that an end by force loses no other.
+A network is trained by `python src/train.py` for as many images as it sees in the minutes at the speed of a short
+trial, which has all cores and nothing beside it. With `--rates` the speeds are kept in a file: what it lacks is
+measured first, and the training itself may then share the machine. Scores are computed once, at the end, and their time
+does not count. What diverges or collapses stays in the table. `--json` gains a line with every run; with `--keep` as
+well, what was stopped goes on. `--words` go to every training, for instance data.root=folder.
 """
 
 import argparse
@@ -48,22 +51,39 @@ def parameters(words: str) -> dict[str, int]:
 
 def trained(words: str, images: int, folder: Path) -> dict[str, Any]:
     """The last record of the run's scores; what ended it, where it has none."""
-    command = [sys.executable, str(ROOT / "src" / "train.py"), *words.split()]
-    command += [f"images={images}", f"evaluate_every={images}", f"hydra.run.dir={folder}", "logger=none"]
+    start = [
+        *words.split(),
+        f"images={images}",
+        f"evaluate_every={images}",
+        f"save_every={images // 20}",
+        "logger=none",
+    ]
+    words_now = [f"resume={folder}"] if folder.exists() else [*start, f"hydra.run.dir={folder}"]
+    command = [sys.executable, str(ROOT / "src" / "train.py"), *words_now]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     records = folder / "metrics.jsonl"
     lines = records.read_text().splitlines() if records.exists() else []
     return json.loads(lines[-1]) if lines else {"ended": (done.stderr or done.stdout).strip().splitlines()[-1]}
 
 
-def run(network: str, data: str, seed: int, minutes: float, keep: Path | None) -> dict[str, Any]:
+def rates(networks: list[str], file: Path | None) -> dict[str, float]:
+    """Images per second; those that `file` has are not measured again."""
+    found: dict[str, float] = json.loads(file.read_text()) if file and file.exists() else {}
+    for network in networks:
+        if network not in found:
+            found[network] = round(paced(NETWORKS[network], TRIAL)["rate"], 1)
+            if file:
+                file.write_text(json.dumps(found))
+    return found
+
+
+def run(network: str, data: str, seed: int, rate: float, given: argparse.Namespace) -> dict[str, Any]:
     words = NETWORKS[network]
-    rate = paced(words, TRIAL)["rate"]
-    images = int(rate * 60 * minutes)
+    images = int(rate * 60 * given.minutes)
     with tempfile.TemporaryDirectory() as home:
-        folder = (keep or Path(home)) / f"{network}_{data}_{seed}"
-        record = trained(f"{words} {DATA[data]} seed={seed}", images, folder)
-    line = {"network": network, "data": data, "seed": seed, "minutes": minutes, "images_per_second": round(rate, 1)}
+        folder = (given.keep or Path(home)) / f"{network}_{data}_{seed}"
+        record = trained(f"{words} {DATA[data]} seed={seed} {given.words}", images, folder)
+    line = {"network": network, "data": data, "seed": seed, "minutes": given.minutes, "images_per_second": rate}
     return line | {"images": images, "parameters": parameters(words)} | record
 
 
@@ -102,15 +122,23 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="a folder in which the runs stay")
+    parser.add_argument("--words", default="", help="overrides for every training")
+    parser.add_argument("--rates", type=Path, help="a file of speeds, measured where it lacks one")
     parser.add_argument("--table", type=Path, help="only show what is in such a file")
     given = parser.parse_args()
     if given.table:
         print(table([json.loads(line) for line in given.table.read_text().splitlines()]))
         return
-    found = []
+    networks = given.networks or list(NETWORKS)
+    measured = rates(networks, given.rates)
+    known = given.json.read_text().splitlines() if given.json and given.json.exists() else []
+    found = [json.loads(line) for line in known]
+    done = {(line["network"], line["data"], line["seed"], line["minutes"]) for line in found}
     for seed in map(int, given.seeds.split(",")):
-        for network in given.networks or NETWORKS:
-            found.append(run(network, given.data, seed, given.minutes, given.keep))
+        for network in networks:
+            if (network, given.data, seed, given.minutes) in done:
+                continue
+            found.append(run(network, given.data, seed, measured[network], given))
             print(json.dumps(found[-1]), flush=True)
             if given.json:
                 with given.json.open("a") as file:

@@ -17,6 +17,8 @@ Examples:
       the other generator of model=cyclegan
   python src/export.py weights=outputs/train/my_run/encoder.safetensors
       the encoder of an autoencoder; run= exports its decoder
+  python src/export.py weights=outputs/train/my_run/classifier.safetensors
+      what a semi-supervised run learned to classify with
 
 Formats:
 
@@ -27,7 +29,7 @@ Formats:
 
 Graphs take latents z (B, latent_dim), and label (B,) where the generator knows
 classes; or source (B, C, H, W) where it translates, with H and W as the card
-says; or images where it encodes. Images are in [-1, 1], dropout is off. Every
+says; or images where it encodes or classifies. Images are in [-1, 1], dropout is off. Every
 file is loaded again in its own runtime and compared with the source: a
 difference above 1e-4 is an error.
 """

@@ -1,5 +1,6 @@
 """What many tests need: a composed configuration shrunk for tests, and the command line in a process of its own."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -8,16 +9,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from ganforge.process import signals
 
+from . import shortcuts
+from .composition import composition
 from .processes import ROOT, born
 
 os.environ.setdefault("PROJECT_ROOT", str(ROOT))
+shortcuts.take()
 
 TINY = {
     "mlp": ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"],
@@ -26,6 +29,8 @@ TINY = {
     "sngan_cnn": ["model=sngan_cnn", "model.generator.width=2"],
     "acgan": ["model=acgan", "model.generator.width=2", "model.discriminator.width=2"],
     "infogan": ["model=infogan", "model.generator.width=2", "model.generator.hidden=8"],
+    "improved_gan": ["model=improved_gan", "model.generator.hidden=[8]", "model.discriminator.hidden=[8,4]"],
+    "improved_gan_conv": ["model=improved_gan_conv", "model.generator.width=2", "model.discriminator.width=2"],
     "stylegan2": ["model=stylegan2_small", "model.latent.dim=8", "model.generator.channel_max=4"],
     "sagan": ["model=sagan", "model.generator.width=2", "model.discriminator.width=2"],
     "biggan": [
@@ -54,19 +59,17 @@ LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))
 ADVERSARIAL = [loss for loss in LOSSES if loss not in ("elbo", "content")]
 
 
+def pytest_collection_finish() -> None:
+    """Whatever was imported stays: no later collection of garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
+def as_at_the_start() -> None:
+    """One thread, the same random numbers, and no signal that another test has sent to this process."""
     torch.set_num_threads(1)
-
-
-@pytest.fixture(autouse=True)
-def fixed_seed() -> None:
     torch.manual_seed(0)
-
-
-@pytest.fixture(autouse=True)
-def no_signal_received() -> None:
-    """What another test has sent to this process."""
     signals.received.clear()
 
 
@@ -74,8 +77,7 @@ def composed_below(folder: Path) -> Callable[..., DictConfig]:
     """`composed("loss=wgan", ...)`: the training configuration, its run folder and cache below `folder`."""
 
     def compose_train(*overrides: str) -> DictConfig:
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-            config = compose("train", list(overrides))
+        config = composition("train", *overrides)
         config.paths.run = str(folder / "run")
         config.paths.outputs = str(folder)
         return config

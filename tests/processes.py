@@ -28,14 +28,15 @@ from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "ganforge"
+PACKAGES = (
+    "augment", "callbacks", "comparison", "data", "inference", "layers", "losses", "metrics", "networks",
+    "regularizers", "sampling", "scoring", "search", "systems",
+)  # fmt: skip
+"""Of ganforge; a process that starts imports the others itself, as some of them act when they are imported."""
 IMPORTED = (
-    *(f"ganforge.launch.{name}" for name in ("rescoring", "resume", "run")),
-    "ganforge.inference.exporting", "ganforge.inference.generation", "ganforge.inference.translation",
-    "ganforge.comparison.report",
-    "ganforge.search.study", "ganforge.data.benchmarks", "ganforge.data.digits", "ganforge.data.folder",
-    "ganforge.data.mixture2d", "ganforge.metrics.classifier", "ganforge.metrics.inception", "ganforge.metrics.mixture",
-    "ganforge.networks.dcgan", "ganforge.networks.mlp", "ganforge.networks.resnet", "ganforge.networks.unet",
-    "lightning.pytorch.loggers", "torch.utils.tensorboard",
+    "ganforge.launch.rescoring", "ganforge.launch.resume", "ganforge.launch.run", "filelock",
+    "lightning.pytorch.loggers", "matplotlib.backends.backend_agg", "torch.utils.tensorboard",
 )  # fmt: skip
 
 
@@ -121,9 +122,18 @@ def server() -> socket.socket:
 
 def serve() -> None:
     """Fork a child for each request, and tell who waits for it how it ended."""
+    from composition import composed_anew  # neighbours, as this file is a script here
+    from PIL import Image
+    from shortcuts import take
+
     sys.path.insert(0, str(ROOT / "src"))
-    for name in IMPORTED:
+    take()
+    of_packages = [f"ganforge.{name}.{file.stem}" for name in PACKAGES for file in (SOURCE / name).glob("[!_]*.py")]
+    for name in (*IMPORTED, *of_packages):
         import_module(name)
+    Image.preinit()
+    for name in ("train", "evaluate", "generate", "translate", "export", "search"):
+        composed_anew(name)
     gc.freeze()
     requests = socket.socket(fileno=os.dup(0))
     woken, wake = os.pipe()

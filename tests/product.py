@@ -26,7 +26,7 @@ FACTORS: dict[str, Sequence[Any]] = {
     "model": list(TINY),
     "loss": LOSSES,
     "shape": [(16, 16, 3), (28, 28, 1), (32, 32, 3), (64, 64, 1)],
-    "system": ["gan", "one_stage", "progressive"],
+    "system": ["gan", "one_stage", "progressive", "semi_supervised"],
     "condition": sorted(path.stem for path in (ROOT / "conf" / "condition").glob("*.yaml")),
     "augment": sorted(path.stem for path in (ROOT / "conf" / "augment").glob("*.yaml")),
     "fakes": ["shared", "fresh"],
@@ -43,6 +43,8 @@ def is_played(cell: Cell) -> bool:
     alone = {"vae": "elbo", "vae_conv": "elbo", "srresnet": "content", "rrdb": "content"}.get(cell["model"])
     if cell["loss"] != alone if alone else cell["loss"] not in ADVERSARIAL:
         return False
+    if (cell["system"] == "semi_supervised") != (cell["condition"] == "classes"):
+        return False
     if cell["system"] == "one_stage" and (cell["loss"] == "hinge" or cell["fakes"] == "fresh"):
         return False
     if cell["system"] == "one_stage" and cell["condition"] in ("auxiliary", "codes"):
@@ -51,9 +53,11 @@ def is_played(cell: Cell) -> bool:
         return False
     if cell["system"] == "one_stage" and cell["model"] in ("progan", "stylegan2"):  # images compared with one another
         return False
+    if cell["model"] == "improved_gan_conv" and cell["shape"][0] % 8:
+        return False
     if cell["model"] not in NOISE_TO_IMAGE:
         plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"
-        return plain and (cell["fakes"] == "shared" or cell["model"] in ("pix2pix", "srgan", "esrgan"))
+        return plain and (cell["fakes"] == "shared" or cell["model"] in ("pix2pix", "srgan", "esrgan", "improved_gan"))
     return True
 
 
@@ -71,13 +75,14 @@ def pairs_of(cell: Cell) -> set[tuple[Any, ...]]:
 
 def pairwise() -> list[Cell]:
     """Cells in which every two values meet that meet anywhere in the product: greedily, the most new pairs first."""
-    left = [(pairs_of(cell), cell) for cell in cells()]
-    missing: set[tuple[Any, ...]] = set().union(*(pairs for pairs, _ in left))
+    bits: dict[tuple[Any, ...], int] = {}
+    left = [(sum(bits.setdefault(pair, 1 << len(bits)) for pair in pairs_of(cell)), cell) for cell in cells()]
+    missing = (1 << len(bits)) - 1
     chosen = []
     while missing:
-        pairs, cell = max(left, key=lambda one: len(one[0] & missing))
+        pairs, cell = max(left, key=lambda one: (one[0] & missing).bit_count())
         chosen.append(cell)
-        missing -= pairs
+        missing &= ~pairs
         left = [one for one in left if one[0] & missing]
     return chosen
 
@@ -100,8 +105,6 @@ def words(cell: Cell, archive: Path) -> list[str]:
     if cell["augment"] == "ada":
         chosen += ["augment.p=0.5", "augment.groups=[blit,geom,color,filter,noise,cutout]"]
         chosen += ["augment.target=null"] if cell["loss"] in UNSIGNED else []
-    if cell["model"] == "stylegan2" and cell["loss"] == "wgan":
-        chosen.append("loss.constraint.bound=1.0")  # of weights that are stored with a deviation of 1
     if cell["model"] == "cyclegan" and cell["shape"][2] == 3:
         chosen.append("system.identity=0")
     return chosen

@@ -1,5 +1,6 @@
 """The promise: any model x any loss x any shape of data trains, and every ready-made file composes."""
 
+import re
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from ganforge.artifacts.records import leaves
@@ -14,6 +16,7 @@ from ganforge.configuration.arguments import refuse_wrong_arguments
 from ganforge.configuration.build import build, create_data
 from ganforge.configuration.needs import has_scores
 
+from .composition import composed_anew, composition
 from .conftest import ADVERSARIAL, LOSSES, ROOT, TINY
 from .product import FACTORS, QUICK, cells, name_of, pairs_of, pairwise, trained, two_rounds
 
@@ -44,6 +47,32 @@ def test_every_two_choices_meet() -> None:
     assert len(PAIRWISE) < len(TINY) * len(LOSSES)
     for factor, values in FACTORS.items():
         assert {cell[factor] for cell in PAIRWISE} == set(values)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*TINY["cyclegan"], "loss=wgan_gp", "loss.n_critic=3", "data=arrays", "data.path=x.npz", "metrics.images=60"],
+        ["+schedule.r1={weight:{a:1}}", "penalty=r1_r2", "optimizer=rmsprop", "optimizer.generator.lr=0.5"],
+        ["regularizer=[lecam,top_k]", "data=mixture2d", "~callbacks.samples", "++images=5", "experiment=r3gan_cifar10"],
+    ],
+)
+def test_a_remembered_composition_is_hydras(words: list[str]) -> None:
+    """Values, references and flags; twice, as the first is remembered."""
+    expected = composed_anew("train", *words)
+    for _ in range(2):
+        found = composition("train", *words)
+        assert OmegaConf.to_yaml(found) == OmegaConf.to_yaml(expected)
+        assert found._metadata.flags == expected._metadata.flags == {"struct": True}
+        found.images = 7
+
+
+@pytest.mark.parametrize("word", ["imags=5", "model=mpl", "seed=1,2", "images=[", "+images=3", "~nothing", "modle=mlp"])
+def test_what_cannot_be_composed_is_an_error_of_hydras(word: str) -> None:
+    with pytest.raises(HydraException) as expected:
+        composed_anew("train", word)
+    with pytest.raises(type(expected.value), match=re.escape(str(expected.value))):
+        composition("train", word)
 
 
 PLAYED = {(cell["model"], cell["loss"]) for cell in PAIRWISE}

@@ -39,6 +39,7 @@ ALLOWED = {
     "evaluate": {"launch", "process"},
     "generate": {"inference", "launch", "process"},
     "translate": {"inference", "launch", "process"},
+    "classify": {"inference", "launch", "process"},
     "export": {"inference", "launch", "process"},
     "compare": {"artifacts", "comparison", "process"},
 }

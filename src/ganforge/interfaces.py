@@ -19,30 +19,34 @@ class Batch(NamedTuple):
     """Real images (B, C, H, W), uint8 in memory and float in [-1, 1] on the device, and what is known of each.
 
     `labels` (B,) are classes; `sources` (B, C', H', W') are images, of the same range, that a translation starts from.
-    Only where the data gives pairs is a source the counterpart of the image at its place.
+    Only where the data gives pairs is a source the counterpart of the image at its place. `labelled` are as many images
+    again, of which each has its label, where `images` have none.
     """
 
     images: Tensor
     labels: Tensor | None = None
     sources: Tensor | None = None
+    labelled: "Batch | None" = None
 
     def chunks(self, count: int) -> list["Batch"]:
         """`count` equal consecutive parts."""
-        fields = [[None] * count if field is None else field.chunk(count) for field in self]
+        fields: list[Any] = [[None] * count if field is None else field.chunk(count) for field in self[:3]]
+        fields.append([None] * count if self.labelled is None else self.labelled.chunks(count))
         return [Batch(*part) for part in zip(*fields, strict=True)]
 
     def at(self, index: Tensor | slice) -> "Batch":
         """Those of these places."""
-        fields: list[Any] = [None if field is None else field[index] for field in self]
-        return Batch(*fields)
+        fields: list[Any] = [None if field is None else field[index] for field in self[:3]]
+        return Batch(*fields)._replace(labelled=self.labelled and self.labelled.at(index))
 
     def on(self, device: torch.device) -> "Batch":
-        fields: list[Any] = [None if field is None else field.to(device) for field in self]
-        return Batch(*fields)
+        fields: list[Any] = [None if field is None else field.to(device) for field in self[:3]]
+        return Batch(*fields)._replace(labelled=self.labelled and self.labelled.on(device))
 
     def to_unit_range(self, dtype: torch.dtype) -> "Batch":
         sources = None if self.sources is None else to_unit_range(self.sources, dtype)
-        return self._replace(images=to_unit_range(self.images, dtype), sources=sources)
+        labelled = self.labelled and self.labelled.to_unit_range(dtype)
+        return self._replace(images=to_unit_range(self.images, dtype), sources=sources, labelled=labelled)
 
 
 def to_unit_range(images: Tensor, dtype: torch.dtype) -> Tensor:

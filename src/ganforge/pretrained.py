@@ -1,16 +1,19 @@
-"""A finished network from its file, with neither Hydra nor Lightning: a generator, a translator or an encoder.
+"""A finished network from its file, with neither Hydra nor Lightning: generator, translator, encoder or classifier.
 
 from ganforge.pretrained import from_pretrained
 generator = from_pretrained("outputs/train/my_run")
 images = generator.sample(16, seed=0)
 translator = from_pretrained("outputs/train/my_translation")
 images = translator.translate(pictures)
+classifier = from_pretrained("outputs/train/my_run/classifier.safetensors")
+probabilities = classifier.classify(pictures)
 """
 
 import inspect
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeAlias, get_args
@@ -33,6 +36,7 @@ from ganforge.sampling.tiles import PIXELS_AT_ONCE, Stage, in_tiles
 WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
 BACKWARD_WEIGHTS = ("backward_generator.safetensors", "model.safetensors")
+CLASSIFIER_WEIGHTS = ("classifier.safetensors", "model.safetensors")
 Direction = Literal["a_to_b", "b_to_a"]
 """From sources to images, or back."""
 BLOCK = 32
@@ -271,9 +275,7 @@ class PretrainedEncoder(nn.Module):
 
         Always computed BLOCK at a time, so that rounding never depends on B.
         """
-        if images.ndim != 4 or images.shape[1:] != self.image_shape or images.numel() == 0:
-            shape = ", ".join(map(str, self.image_shape))
-            raise ValueError(f"this network encodes (B, {shape}) in [-1, 1], not {tuple(images.shape)}")
+        refuse_other_images(images, self.image_shape, "encodes")
         weight = next(self.network.parameters())
         with torch.no_grad():
             moments = [self.network(block.to(weight)) for block in filled_blocks(images, BLOCK)]
@@ -284,7 +286,61 @@ class PretrainedEncoder(nn.Module):
         raise ValueError("this network encodes images and draws none: use encode(images), or its decoder's file")
 
 
-Pretrained: TypeAlias = PretrainedGenerator | PretrainedTranslator | PretrainedEncoder
+class PretrainedClassifier(nn.Module):
+    """A finished discriminator that classifies.
+
+    `image_shape` (C, H, W) is what it classifies, as one of `num_classes`, called `class_names` if they have names;
+    `config` and `facts` are those of a `PretrainedGenerator`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        image_shape: tuple[int, ...],
+        num_classes: int,
+        config: dict[str, Any],
+        facts: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.network = network.requires_grad_(False).to(memory_format=torch.channels_last)
+        self.image_shape, self.num_classes, self.config, self.facts = image_shape, num_classes, config, facts
+        self.class_names = _class_names(facts.get("class_names"), num_classes)
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images (B, C, H, W) in [-1, 1] -> the probability of each class (B, K)."""
+        return self.network(images).classes.softmax(1)
+
+    def classify(self, images: Tensor) -> Tensor:
+        """The probability of each class (B, K) for images (B, C, H, W) in [-1, 1].
+
+        Always computed BLOCK at a time, so that rounding never depends on B.
+        """
+        refuse_other_images(images, self.image_shape, "classifies")
+        weight = next(self.network.parameters())
+        with torch.no_grad():
+            return torch.cat([self(block.to(weight)) for block in filled_blocks(images, BLOCK)])[: len(images)]
+
+    def sample(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError("this network classifies images and draws none: use classify(images), or src/classify.py")
+
+
+Pretrained: TypeAlias = PretrainedGenerator | PretrainedTranslator | PretrainedEncoder | PretrainedClassifier
+
+
+def refuse_other_images(images: Tensor, shape: tuple[int, ...], verb: str) -> None:
+    if images.ndim != 4 or images.shape[1:] != shape or images.numel() == 0:
+        sizes = ", ".join(map(str, shape))
+        raise ValueError(f"this network {verb} (B, {sizes}) in [-1, 1], not {tuple(images.shape)}")
+
+
+def _class_names(claimed: Any, count: int) -> list[str] | None:
+    """One for each class, if the file has them."""
+    if claimed is None:
+        return None
+    if not isinstance(claimed, list) or len(claimed) != count or not all(isinstance(name, str) for name in claimed):
+        raise ValueError(f"class_names should be {count} texts")
+    return claimed
 
 
 def filled_blocks(images: Tensor, size: int) -> Iterator[Tensor]:
@@ -297,8 +353,9 @@ def from_pretrained(path: str | Path, direction: Direction | None = None) -> Any
     """The network in a run folder, an exported folder, or a .safetensors file that ganforge wrote.
 
     A `PretrainedGenerator`; a `PretrainedTranslator` where it starts from images, of a run that has both directions in
-    the one asked for; or a `PretrainedEncoder`. Nothing in the file is executed: weights are plain tensors, the
-    configuration is JSON and may name only `ganforge.networks`. ValueError says what is wrong with a file.
+    the one asked for; a `PretrainedEncoder`; or a `PretrainedClassifier`. Nothing in the file is executed: weights are
+    plain tensors, the configuration is JSON and may name only networks of `ganforge.networks` and heads of
+    `ganforge.layers.heads`. ValueError says what is wrong with a file.
     """
     path = weights_file(Path(path), direction)
     try:
@@ -328,18 +385,29 @@ def from_pretrained(path: str | Path, direction: Direction | None = None) -> Any
 def weights_file(path: Path, direction: Direction | None = None) -> Path:
     """The file itself, or the one in a folder; ValueError where there is none."""
     names = BACKWARD_WEIGHTS if direction == "b_to_a" else WEIGHTS
-    candidates = [path / name for name in names] if path.is_dir() else [path]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+    if found := file_in(path, names):
+        return found
     hint = ", which model=cyclegan leaves: leave out direction=b_to_a" if path.is_dir() and names != WEIGHTS else ""
     raise ValueError(f"{path}: no such file or folder with {' or '.join(names)}{hint}")
+
+
+def classifier_file(path: Path) -> Path:
+    """The same of a classifier."""
+    if found := file_in(path, CLASSIFIER_WEIGHTS):
+        return found
+    hint = ", which system=semi_supervised leaves" if path.is_dir() else ""
+    raise ValueError(f"{path}: no such file or folder with {' or '.join(CLASSIFIER_WEIGHTS)}{hint}")
+
+
+def file_in(path: Path, names: tuple[str, ...]) -> Path | None:
+    candidates = [path / name for name in names] if path.is_dir() else [path]
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def known_as(file: Path) -> str:
     """The name of a run's or an exported folder where the file of weights is called as all are, or its own."""
     file = file.resolve()
-    return file.parent.name if file.name in WEIGHTS + BACKWARD_WEIGHTS else file.stem
+    return file.parent.name if file.name in WEIGHTS + BACKWARD_WEIGHTS + CLASSIFIER_WEIGHTS else file.stem
 
 
 def refuse_other_direction(pretrained: Pretrained, direction: Direction | None, path: Path) -> None:
@@ -359,6 +427,13 @@ def _pretrained(config: dict[str, Any], facts: dict[str, Any], tensors: dict[str
         shape = (arguments["channels"], *[_size(arguments["image_size"])] * 2)
         network, (mean, _) = _network(arguments, tensors, lambda network: _moments(network, shape), "encodes no images")
         return PretrainedEncoder(network, shape, mean[0], config, facts)
+    if "classifier" in model:
+        arguments = dict(model["classifier"])
+        shape = (arguments["channels"], *[_size(arguments["image_size"])] * 2)
+        network, (classes,) = _network(
+            arguments, tensors, lambda network: _answered_classes(network, shape), "classifies no images"
+        )
+        return PretrainedClassifier(network, shape, classes, config, facts)
     if model.get("latent") is None:
         size = _size(config["data"]["image_size"])
         network, shape = _network(
@@ -395,6 +470,8 @@ def _network(
     if len(json.dumps(arguments)) > ARGUMENTS_LIMIT:
         raise ValueError(f"more than {ARGUMENTS_LIMIT:,} characters describe the network")
     network_class = _network_class(arguments.pop("_target_"))
+    if isinstance(arguments.get("head"), dict):
+        arguments["head"] = _head(dict(arguments["head"]))
     with torch.device("meta"), _no_more_parameters_than(len(tensors)):
         network = network_class(**arguments).eval()
     made = shape(network)
@@ -422,12 +499,26 @@ def _no_more_parameters_than(count: int) -> Iterator[None]:
         handle.remove()
 
 
+def _head(node: dict[str, Any]) -> Callable[..., nn.Module]:
+    """What `layers/heads.py` has under this name, to be called with what a network knows of its features."""
+    target = node.pop("_target_")
+    node.pop("_partial_", None)
+    if not str(target).startswith("ganforge.layers.heads."):
+        raise ValueError(f"{target!r} is not allowed: only ganforge.layers.heads has heads")
+    return partial(_class_of(target), **node)
+
+
 def _network_class(target: str) -> type[nn.Module]:
     """The class that `target` names, imported only from the networks of ganforge."""
-    module, _, name = target.rpartition(".")
-    package, _, file = module.rpartition(".")
+    package, _, file = target.rpartition(".")[0].rpartition(".")
     if package != "ganforge.networks" or not file.isidentifier():
         raise ValueError(f"{target!r} is not allowed: only ganforge.networks may be named")
+    return _class_of(target)
+
+
+def _class_of(target: str) -> type[nn.Module]:
+    """A module that was defined where its name says."""
+    module, _, name = target.rpartition(".")
     try:
         network_class = getattr(import_module(module), name)
     except (ImportError, AttributeError):
@@ -471,3 +562,10 @@ def _moments(network: nn.Module, shape: tuple[int, ...]) -> tuple[tuple[int, ...
     if not isinstance(made, tuple) or len(made) != 2 or not made[0].ndim == made[1].ndim == 2:
         return None
     return tuple(tuple(moment.shape[1:]) for moment in made)
+
+
+@torch.no_grad()
+def _answered_classes(network: nn.Module, shape: tuple[int, ...]) -> tuple[int] | None:
+    """The number of classes that images are one of; None for another kind of network."""
+    classes = getattr(network(torch.zeros(1, *shape, device="meta")), "classes", None)
+    return (classes.shape[1],) if isinstance(classes, Tensor) and classes.ndim == 2 else None

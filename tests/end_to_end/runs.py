@@ -22,6 +22,8 @@ SMALL = [
     "metrics.extractor.epochs=2", "data.image_size=16", "data.batch_size=32",
 ]  # fmt: skip
 """Two hundred rounds with five evaluations, in a few seconds."""
+FORKED = ["trainer=ddp_cpu", "trainer.strategy.start_method=fork"]
+"""Two processes that need not import everything; the default is to spawn them, which takes seconds more."""
 FAULT = ROOT / "tests" / "end_to_end" / "fault.py"
 
 

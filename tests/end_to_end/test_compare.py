@@ -1,7 +1,6 @@
 """`python src/compare.py` as somebody with a few runs meets it."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,15 +11,15 @@ from PIL import Image
 
 from ..comparison.conftest import make_run  # noqa: F401
 from ..conftest import ROOT
+from ..processes import born
 
 Make = Callable[..., Path]
 
 
 def compare(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "src" / "compare.py"), *words],
-        capture_output=True, text=True, timeout=100, cwd=folder, env=os.environ | {"COLUMNS": "80"},
-    )  # fmt: skip
+    process = born("compare", *words, cwd=folder)
+    output, errors = process.communicate(100)
+    return subprocess.CompletedProcess(words, process.wait(), output, errors)
 
 
 def test_a_sweep_becomes_a_page_a_chart_and_a_table(make_run: Make, tmp_path: Path) -> None:  # noqa: F811

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from ganforge.artifacts.tensors import save_generator
 from ganforge.networks import mlp
 
-from ..conftest import ROOT
+from ..processes import born
 from .runs import wait_for
 
 Command = Callable[..., subprocess.CompletedProcess]
@@ -79,10 +78,7 @@ def test_help_is_for_people(command: Command) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_no_images_behind(tmp_path: Path, number: signal.Signals) -> None:
     run_folder(tmp_path / "my_run")
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "src" / "generate.py", "run=my_run", "count=1_000_000", "output=new/fakes"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = born("generate", "run=my_run", "count=1_000_000", "output=new/fakes", cwd=tmp_path)
     wait_for(lambda: any(tmp_path.glob("new/.fakes.*/images/*.png")), process)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)

@@ -13,14 +13,12 @@ import torch
 
 from ..conftest import TINY
 from ..processes import ROOT, Process, born
-from .runs import SMALL, differences, finish, records, start, train, wait_for
+from .runs import FORKED, SMALL, differences, finish, records, start, train, wait_for
 
 EXACT = [
     "trainer.precision=64-true", "data.image_size=16", "data.batch_size=32", "images=320", "evaluate_every=160",
     "metrics.images=61", "metrics.extractor.epochs=1", "logger=none",
 ]  # fmt: skip
-FORKED = ["trainer=ddp_cpu", "trainer.strategy.start_method=fork"]
-"""Two processes that need not import everything; other tests spawn them."""
 GAMES = {
     "critic turns and gradient penalty": [*TINY["mlp"], "loss=wgan_gp"],
     "accumulation, a lazy penalty": [
@@ -41,6 +39,10 @@ GAMES = {
     "two domains": [*TINY["cyclegan"], "system.pool_size=0", "loss=wgan_gp", "loss.n_critic=2"],
     "a classifier": [*TINY["mlp"], "condition=auxiliary", "loss=hinge", "images=640"],
     "codes": [*TINY["mlp"], "condition=codes", "images=640"],
+    "few labels, weights that start from the first batch": [
+        *TINY["improved_gan"], "data.labels=20", "model.discriminator.noise=0", "trainer.sync_batchnorm=true",
+        "regularizer=[]", "system.generator_loss=1", "images=640",
+    ],
     "all at once": [
         *TINY["dcgan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",
         "loss.n_critic=2", "training.accumulate_grad_batches=2", "condition=projection",
@@ -142,16 +144,18 @@ def test_when_their_parent_is_killed_while_they_start_all_end(tmp_path: Path, se
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a group does that is left alone."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    assert train(folder, *SMALL, "trainer=ddp_cpu")[0] == 0
+    assert train(folder, *SMALL, *FORKED)[0] == 0
     return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
-def test_a_group_is_saved_at_one_moment_and_goes_on(whole: Path, tmp_path: Path, name: str, code: int) -> None:
-    """Stopped, resumed, and at the end the same as a group that was left alone."""
+@pytest.mark.parametrize(("name", "code", "words"), [("SIGTERM", 143, FORKED[:1]), ("SIGINT", 130, FORKED)])
+def test_a_group_is_saved_at_one_moment_and_goes_on(
+    whole: Path, tmp_path: Path, name: str, code: int, words: list[str]
+) -> None:
+    """Spawned or forked, stopped, resumed, and at the end the same as a group that was left alone."""
     run = tmp_path / "run"
-    process = start(run, *SMALL, "trainer=ddp_cpu")
+    process = start(run, *SMALL, *words)
     wait_for((run / "samples" / "000000000.png").exists, process)
     process.send_signal(signal.Signals[name])
     returned, _, errors = finish(process)
@@ -160,7 +164,7 @@ def test_a_group_is_saved_at_one_moment_and_goes_on(whole: Path, tmp_path: Path,
     assert stopped, errors
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert f"{checkpoint['progress']['images_seen']:,}" == stopped[1]
-    assert train(run, f"resume={run}")[::2] == (0, "")
+    assert train(run, f"resume={run}", *FORKED[1:])[::2] == (0, "")
     assert list(differences(whole, run)) == []
 
 
@@ -175,13 +179,13 @@ def test_a_run_moves_between_one_process_and_two(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_jobs_of_several_processes_do_not_mix_in_a_sweep(tmp_path: Path) -> None:
-    """Each job of the sweep ends as the same command does alone."""
+    """Each job of the sweep, whose processes are spawned, ends as the same command does alone."""
     code, _, errors = train(tmp_path / "run", "-m", *SMALL, "images=640", "trainer=ddp_cpu", "seed=1,2")
     assert (code, errors) == (0, "")
     (sweep,) = (tmp_path / "outputs" / "sweep").iterdir()
     for job, seed in (("0", 1), ("1", 2)):
         alone = tmp_path / f"alone{seed}"
-        assert train(alone, *SMALL, "images=640", "trainer=ddp_cpu", f"seed={seed}")[0] == 0
+        assert train(alone, *SMALL, "images=640", *FORKED, f"seed={seed}")[0] == 0
         assert list(differences(alone, sweep / job)) == []
 
 

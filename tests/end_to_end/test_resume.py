@@ -112,6 +112,20 @@ def test_struck_super_resolution_goes_on_to_the_same_end(tmp_path: Path, name: s
 
 
 @pytest.mark.slow
+def test_a_struck_classifier_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    """In the round before which its weights start from data, in a later one, and between its error and a checkpoint."""
+    words = [*TINY["improved_gan"], "data.labels=20", *SMALL[len(TINY["mlp"]) :]]
+    whole = uninterrupted(tmp_path / "whole", words)
+    turn = "ganforge.systems.semi_supervised:SemiSupervisedGAN.class_terms"
+    for name, fault in {
+        "first": (turn, 1, "SIGKILL"),
+        "later": (turn, 130, "SIGKILL"),
+        "error": ("ganforge.callbacks.test_error:append_line", 2, "SIGKILL+"),
+    }.items():
+        assert struck_and_resumed(whole, tmp_path / name, words, fault) == -signal.SIGKILL
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", ["auxiliary", "codes"])
 def test_terms_of_both_players_go_on_to_the_same_end(tmp_path: Path, condition: str) -> None:
     words = [*SMALL, f"condition={condition}"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ..processes import Process, born
-from .runs import SMALL, differences, finish, train, wait_for
+from .runs import FORKED, SMALL, differences, finish, train, wait_for
 
 ON_CPU = ["trainer=slurm", "trainer.accelerator=cpu", "trainer.precision=32-true", "trainer.benchmark=false"]
 
@@ -41,7 +41,7 @@ def scontrol(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_job_of_two_tasks_is_preempted_requeued_and_ends_as_if_it_had_not_been(tmp_path: Path, scontrol: Path) -> None:
     whole = tmp_path / "whole"
-    assert train(whole, *SMALL, "trainer=ddp_cpu")[0] == 0
+    assert train(whole, *SMALL, *FORKED)[0] == 0
     run = tmp_path / "outputs" / "train" / "slurm_4711"
     tasks = srun(tmp_path, *SMALL, job="4711")
     wait_for((run / "checkpoints" / "last.ckpt").exists, tasks[0])

@@ -2,10 +2,8 @@
 
 import csv
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +14,9 @@ from PIL import Image
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ..conftest import ROOT, TINY
+from ..conftest import TINY
 from ..processes import born
+from .runs import FORKED
 
 Command = Callable[..., subprocess.CompletedProcess]
 SHORT = [
@@ -40,12 +39,11 @@ def lines(folder: Path) -> list[dict]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess]:
     """One short run of a small DCGAN, looked at by several tests."""
     folder = tmp_path_factory.mktemp("finished")
-    result = subprocess.run(
-        [sys.executable, ROOT / "src" / "train.py", f"paths.outputs={folder}/outputs", *TINY["dcgan"], *SHORT],
-        capture_output=True, text=True, timeout=600, cwd=folder, env=os.environ | {"COLUMNS": "80"},
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    return run_folder(folder), result
+    words = [f"paths.outputs={folder}/outputs", *TINY["dcgan"], *SHORT]
+    process = born("train", *words, cwd=folder)
+    output, errors = process.communicate(600)
+    assert process.wait() == 0, errors
+    return run_folder(folder), subprocess.CompletedProcess(words, 0, output, errors)
 
 
 def test_terminal_shows_scores_and_places_and_nothing_else(finished: tuple) -> None:
@@ -294,7 +292,7 @@ def test_two_processes_score_the_same_generator_the_same(command: Command, tmp_p
 
 @pytest.mark.slow
 def test_two_processes_train_and_fail_with_one_message(command: Command, tmp_path: Path) -> None:
-    assert command(*MLP, "trainer=ddp_cpu", "loss=wgan_gp", f"hydra.run.dir={tmp_path}/good").returncode == 0
+    assert command(*MLP, *FORKED, "loss=wgan_gp", f"hydra.run.dir={tmp_path}/good").returncode == 0
     result = command(*MLP, "trainer=ddp_cpu", "optimizer.discriminator.lr=1e30", "loss=wgan", "constraint=none")
     assert result.returncode == 2
     assert "the term adversarial is" in result.stderr
@@ -323,13 +321,14 @@ def test_debug_ends_after_a_few_rounds(command: Command, tmp_path: Path, trainer
 def test_a_run_begins_with_the_weights_of_another(command: Command, tmp_path: Path) -> None:
     words = [*TINY["mlp"], "metrics=none", "logger=none", "data.batch_size=16", "save_every=64"]
     assert command(*words, "images=64", f"hydra.run.dir={tmp_path}/first").returncode == 0
-    second = command(*words, "images=64", "init_from=first", f"hydra.run.dir={tmp_path}/second")
+    note = "note='batches of ${data.batch_size}'"
+    second = command(*words, "images=64", "init_from=first", note, f"hydra.run.dir={tmp_path}/second")
     assert (second.returncode, second.stderr) == (0, "")
-    assert second.stdout.startswith("beginning with the weights of first at 64 images\n")
+    assert second.stdout.startswith("beginning with the weights of first at 64 images\nbatches of 16\n")
     nothing = command(*words, "images=64", "init_from=missing", f"hydra.run.dir={tmp_path}/third")
     assert nothing.returncode == 2
     assert nothing.stderr == "error: init_from=missing: there is no checkpoint in it\n"
     assert not (tmp_path / "third").exists()
     more = command(f"resume={tmp_path}/second", "images=128")
     assert (more.returncode, more.stderr) == (0, "")
-    assert "beginning" not in more.stdout
+    assert "beginning" not in more.stdout and "batches" not in more.stdout

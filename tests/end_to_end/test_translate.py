@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ganforge.artifacts.tensors import save_generator
 from ganforge.networks import resnet
 from ganforge.pretrained import from_pretrained
 
-from ..conftest import ROOT
+from ..processes import born
 from .runs import train, wait_for
 
 Command = Callable[..., subprocess.CompletedProcess]
@@ -94,10 +93,7 @@ def test_a_signal_leaves_no_translations_behind(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for number in range(400):
         Image.new("L", (256, 256), number % 256).save(tmp_path / "photos" / f"{number}.png")
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "src" / "translate.py", "run=my_run", "input=photos", "output=new/drawn"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = born("translate", "run=my_run", "input=photos", "output=new/drawn", cwd=tmp_path)
     wait_for(lambda: any(tmp_path.glob("new/.drawn.*/images/*.png")), process)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)

@@ -3,7 +3,9 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -20,7 +22,7 @@ from ganforge.inference.exporting import FORMATS, export
 from ganforge.layers.growing import Growing
 from ganforge.pretrained import from_pretrained
 
-from ..conftest import ROOT, TINY
+from ..conftest import ROOT, TINY, composed_below
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:Converting a tensor to a Python boolean")
 Run = Callable[..., Path]
@@ -47,26 +49,46 @@ NETWORKS = {
 }
 
 
+def run_below(folder: Path, *overrides: str) -> Path:
+    """A run folder whose generator never trained, but has seen numbers."""
+    config = composed_below(folder)(*overrides)
+    generator = instantiate(config.model.generator)
+    labels = None if generator.num_classes is None else torch.zeros(8, dtype=torch.long)
+    for name, parameter in generator.named_parameters():
+        slow = name.startswith("mapping.layers")  # layers whose weights are a hundredth when they are used
+        parameter.data.normal_(0, 40 if slow else 0.4)
+    if isinstance(generator, Growing):
+        generator.grow(1.4)
+    generator(torch.randn(8, config.model.latent.dim), labels)  # batch norm takes its averages
+    facts = {"images_seen": 320, "scores": SCORES}
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    save_generator(folder / "run" / "generator.safetensors", generator, plain, facts)
+    return folder / "run"
+
+
 @pytest.fixture
-def run(composed: Callable[..., DictConfig], tmp_path: Path) -> Run:
-    """`run("model=mlp", ...)`: a run folder whose generator never trained, but has seen numbers."""
+def run(tmp_path: Path) -> Run:
+    """`run("model=mlp", ...)`"""
+    return partial(run_below, tmp_path)
 
-    def make(*overrides: str) -> Path:
-        config = composed(*overrides)
-        generator = instantiate(config.model.generator)
-        labels = None if generator.num_classes is None else torch.zeros(8, dtype=torch.long)
-        for name, parameter in generator.named_parameters():
-            slow = name.startswith("mapping.layers")  # layers whose weights are a hundredth when they are used
-            parameter.data.normal_(0, 40 if slow else 0.4)
-        if isinstance(generator, Growing):
-            generator.grow(1.4)
-        generator(torch.randn(8, config.model.latent.dim), labels)  # batch norm takes its averages
-        facts = {"images_seen": 320, "scores": SCORES}
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
-        save_generator(tmp_path / "run" / "generator.safetensors", generator, plain, facts)
-        return tmp_path / "run"
 
-    return make
+class Exported(NamedTuple):
+    source: Path
+    folder: Path
+    differences: dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exported]:
+    """`exported("mlp")`: one of `NETWORKS` in every format, which takes seconds; not to be changed."""
+
+    @cache
+    def export_once(network: str) -> Exported:
+        folder = tmp_path_factory.mktemp("exported")
+        source = run_below(folder, *NETWORKS[network])
+        return Exported(source, folder / "out", export(source, list(FORMATS), folder / "out"))
+
+    return export_once
 
 
 STARTING_FROM_IMAGES = {
@@ -130,9 +152,10 @@ def drawn_by_onnxruntime(file: Path, latents: Tensor, labels: Tensor | None) -> 
     "network",
     [pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in NETWORKS],
 )
-def test_every_format_draws_what_the_source_draws_for_any_batch(run: Run, tmp_path: Path, network: str) -> None:
-    source = run(*NETWORKS[network])
-    differences = export(source, list(FORMATS), tmp_path / "out")
+def test_every_format_draws_what_the_source_draws_for_any_batch(
+    exported: Callable[[str], Exported], network: str
+) -> None:
+    source, folder, differences = exported(network)
     assert set(differences) == {"model.safetensors", "model.onnx", "model.pt", "model.pt2"}
     assert differences["model.safetensors"] == 0
     assert max(differences.values()) < 1e-5
@@ -140,9 +163,9 @@ def test_every_format_draws_what_the_source_draws_for_any_batch(run: Run, tmp_pa
     labels = None if generator.num_classes is None else torch.arange(64) % generator.num_classes
     assert generator.sample(64, labels=labels).std(0).mean() > 0.01, "one image for all latents says nothing"
     draw = {
-        "model.safetensors": from_pretrained(tmp_path / "out"),
-        "model.pt": torch.jit.load(tmp_path / "out" / "model.pt"),
-        "model.pt2": torch.export.load(tmp_path / "out" / "model.pt2").module(),
+        "model.safetensors": from_pretrained(folder),
+        "model.pt": torch.jit.load(folder / "model.pt"),
+        "model.pt2": torch.export.load(folder / "model.pt2").module(),
     }
     for count in (1, 2, 33):
         z = generator.latents(count, seed=7)
@@ -151,7 +174,7 @@ def test_every_format_draws_what_the_source_draws_for_any_batch(run: Run, tmp_pa
         assert images.shape == (count, *generator.image_shape)
         assert images.abs().max() <= 1 or network.startswith(UNBOUNDED)
         others = {name: other(z) if labels is None else other(z, labels) for name, other in draw.items()}
-        others["model.onnx"] = torch.from_numpy(drawn_by_onnxruntime(tmp_path / "out" / "model.onnx", z, labels))
+        others["model.onnx"] = torch.from_numpy(drawn_by_onnxruntime(folder / "model.onnx", z, labels))
         for name, other in others.items():
             torch.testing.assert_close(other, images, rtol=0, atol=1e-5, msg=f"{name}, batch of {count}")
 
@@ -233,10 +256,9 @@ def test_the_way_back_and_an_encoder_have_no_scores_of_their_own(saved: Run, tmp
 
 @pytest.mark.parametrize("network", ["mlp", "dcgan of classes"])
 def test_every_snippet_of_the_card_runs_in_the_exported_folder(
-    run: Run, tmp_path: Path, network: str, monkeypatch: pytest.MonkeyPatch
+    exported: Callable[[str], Exported], network: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export(run(*NETWORKS[network]), list(FORMATS), tmp_path / "out")
-    monkeypatch.chdir(tmp_path / "out")
+    monkeypatch.chdir(exported(network).folder)
     snippets = Path("README.md").read_text().split("```python\n")[1:]
     assert len(snippets) == len(FORMATS)
     for snippet in snippets:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -27,7 +26,8 @@ from ganforge.scoring.drawing import Drawing
 from ganforge.scoring.stamps import records_of
 from ganforge.scoring.weights import sampler_with, stored_weights
 
-from ..conftest import ROOT, TINY
+from ..composition import composition
+from ..conftest import TINY
 
 SMALL = [
     "images=192", "evaluate_every=64", "data.batch_size=32", "logger=none",
@@ -39,8 +39,7 @@ ARRAYS = [*TINY["mlp"], "data=arrays", "data.held_out=0.2", *CLASSIFIER]
 
 
 def configuration(name: str, outputs: Path, *words: str) -> DictConfig:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose(name, list(words))
+    config = composition(name, *words)
     config.paths.outputs = str(outputs)
     return config
 

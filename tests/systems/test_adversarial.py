@@ -45,9 +45,8 @@ def test_same_seed_same_weights_bit_for_bit(composed: Compose) -> None:
 
 def test_evaluation_and_samples_leave_the_training_as_it_was(composed: Compose) -> None:
     alone = experiment(composed, "images=80")
-    watched = build(
-        composed(*TINY["mlp"], *QUICK, "images=80", "metrics=classifier", "metrics.images=50", "evaluate_every=16")
-    )
+    scores = ["metrics=classifier", "metrics.images=50", "metrics.extractor.max_steps=2", "evaluate_every=16"]
+    watched = build(composed(*TINY["mlp"], *QUICK, "images=80", *scores))
     alone.fit()
     watched.fit()
     assert torch.equal(weights(alone.system), weights(watched.system))

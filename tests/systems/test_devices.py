@@ -38,14 +38,14 @@ def without_content(run: Experiment) -> Experiment:
     return run
 
 
-def rounds(run: Experiment) -> RoundLoader:
-    """As the data makes them, with all that is shown on the device."""
+def rounds(run: Experiment, count: int = 3) -> RoundLoader:
+    """As the data makes them, that many in a step, with all that is shown on the device."""
     system, data = run.system, run.data
+    images = count * system.batches_per_round * data.batch_size
     shown = data._shown(system.needs, torch.device("cpu"))
     shown = {name: part.on(META) if isinstance(part, Batch) else part for name, part in shown.items()}
-    return RoundLoader(
-        **shown, batch_size=data.batch_size, turns=system.batches_per_round, start=0, seed=0, rank=0, ranks=1, flip=True
-    )
+    place = {"start": 0, "seed": 0, "rank": 0, "ranks": 1, "flip": True, "pauses": [images]}
+    return RoundLoader(**shown, batch_size=data.batch_size, turns=system.batches_per_round, **place)
 
 
 @pytest.mark.usefixtures("no_streams_of_such_a_device")
@@ -64,7 +64,7 @@ def test_a_turn_never_waits_for_the_device(composed: Compose, loss: str, words: 
     """From the choice of the images to the average of the weights, with everything observed."""
     run = without_content(build(composed(*TINY["dcgan"], *QUICK, f"loss={loss}", *words)))
     run.system.training_step(next(iter(rounds(run))), 0)
-    assert run.system.progress.images_seen == 64 * run.system.game.n_critic
+    assert run.system.progress.images_seen == 24 * run.system.game.n_critic
     assert all(value.device == META for value in run.system.progress.latest.values())
     assert "gradient_norm/generator" in run.system.progress.latest
 
@@ -85,7 +85,20 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
     ["non_saturating", *(pytest.param(loss, marks=pytest.mark.slow) for loss in ("lsgan", "wgan_gp", "relativistic"))],
 )
 @pytest.mark.parametrize(
-    "model", ["pix2pix", "cyclegan", "srgan", "esrgan", "sngan", "sagan", "biggan", "r3gan", "stylegan2"]
+    "model",
+    [
+        "pix2pix",
+        "cyclegan",
+        "srgan",
+        "esrgan",
+        "sngan",
+        "sagan",
+        "biggan",
+        "r3gan",
+        "stylegan2",
+        "improved_gan",
+        "improved_gan_conv",
+    ],
 )
 def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model: str, loss: str) -> None:
     """With pools that are full after the first rounds, and all that BigGAN and StyleGAN2 have."""
@@ -96,7 +109,7 @@ def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model
     }
     run = without_content(build(composed(*TINY[model], *QUICK, f"loss={loss}", *words.get(model, []))))
     run.system.training_step(next(iter(rounds(run))), 0)
-    assert run.system.progress.images_seen == 64 * run.system.game.n_critic
+    assert run.system.progress.images_seen == 24 * run.system.game.n_critic
     assert all(value.device == META for value in run.system.progress.latest.values())
 
 
@@ -129,7 +142,7 @@ def test_networks_that_grow_never_wait_either(composed: Compose) -> None:
     """Eight rounds: the base, the first level's fade, the level alone, and the beginning of the second one's."""
     growth = ["system.growth.stable=16", "system.growth.fade=16", "loss.n_critic=1"]
     run = without_content(build(composed(*TINY["progan"], *QUICK, *growth)))
-    run.system.training_step(next(iter(rounds(run))), 0)
+    run.system.training_step(next(iter(rounds(run, 8))), 0)
     assert run.system.progress.images_seen == 64
     assert run.system.generator.grown == run.system.averaged.grown == 1.5
     assert all(value.device == META for value in run.system.progress.latest.values())

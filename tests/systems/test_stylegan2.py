@@ -63,3 +63,15 @@ def test_published_recipes_have_the_published_networks(composed: Compose) -> Non
         generator, discriminator = (instantiate(config.model[player]) for player in ("generator", "discriminator"))
     assert sum(weight.numel() for weight in generator.parameters()) == 20_215_315
     assert sum(weight.numel() for weight in discriminator.parameters()) == 23_089_664
+
+
+@pytest.mark.parametrize("pixels", [32, 256, 1024])
+def test_the_recipe_of_own_pictures_follows_their_size_as_published(composed: Compose, pixels: int) -> None:
+    config = composed("experiment=stylegan2_ada_folder", "data.path=pictures", f"data.image_size={pixels}")
+    batch = min(32, 4096 // pixels)
+    assert config.data.batch_size == batch
+    assert config.loss.penalties.r1.weight == pytest.approx(0.0002 * pixels**2 / batch)
+    assert config.optimizer.discriminator.lr == (2.5e-3 if pixels < 1024 else 2e-3)
+    assert config.model.discriminator.channel_base == (16384 if pixels < 512 else 32768)
+    assert config.system.average_half_life == batch * 10_000 / 32
+    assert config.note.startswith(f"{pixels} pixels: batches of {batch}, ")

@@ -52,12 +52,15 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
 def portable(config: dict[str, Any], network: str = "generator") -> dict[str, Any]:
     """That part of a run's configuration which goes with the weights: how they came about, and no place on a disk.
 
-    What makes images is called `generator` there, also where it is a decoder, or works in the other direction. Of a
-    translation it says the direction, and the view that the sources are, if they are one.
+    What makes images is called `generator` there, also where it is a decoder, or works in the other direction; a
+    discriminator that classifies is the `classifier`. Of a translation it says the direction, and the view that the
+    sources are, if they are one.
     """
     model = config["model"]
     part = drawing_part(model) if network == "generator" else network
-    name = "encoder" if network == "encoder" else "generator"
+    if network == "classifier" and "discriminator" in model:
+        part = "discriminator"
+    name = network if network in ("encoder", "classifier") else "generator"
     translation = {}
     if model.get("latent") is None:
         backward = network == "backward_generator" or config.get("direction") == "b_to_a"

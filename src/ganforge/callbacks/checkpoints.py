@@ -52,7 +52,7 @@ class Checkpoints(Periodic):
             if trainer.ckpt_path and Path(trainer.ckpt_path) == self.folder / "next.ckpt":
                 rotate(self.folder)
             if 0 < module.progress.images_seen == self.best_at:
-                self._keep_best(module)
+                self._keep_best(trainer, module)
         super().on_train_start(trainer, module)
 
     def is_due(self, module: System) -> bool:
@@ -63,7 +63,7 @@ class Checkpoints(Periodic):
         improved = self._improved(module)
         self._save(trainer, module)
         if trainer.is_global_zero and improved:
-            self._keep_best(module)
+            self._keep_best(trainer, module)
 
     def on_exception(self, trainer: Trainer, module: System, exception: BaseException) -> None:
         if isinstance(exception, Stopped):
@@ -81,13 +81,14 @@ class Checkpoints(Periodic):
         if trainer.is_global_zero:
             rotate(self.folder)
 
-    def _keep_best(self, module: System) -> None:
+    def _keep_best(self, trainer: Any, module: System) -> None:
         if self.monitor is not None:
             link(self.folder / "last.ckpt", self.folder / "best.ckpt")
         facts = {"images_seen": module.progress.images_seen, "scores": module.progress.scores}
         for name, network in module.finished().items():
             config = portable(dict(module.hparams), name)
-            save_generator(self.run_folder / f"{name}.safetensors", network, config, facts)
+            known = {"scores": {}, "class_names": trainer.datamodule.class_names} if name == "classifier" else {}
+            save_generator(self.run_folder / f"{name}.safetensors", network, config, facts | known)
 
     def _improved(self, module: System) -> bool:
         """Whether this moment is to be kept; without a score the latest always is."""

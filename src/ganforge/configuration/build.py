@@ -21,6 +21,7 @@ from ganforge.compat.lightning import MultiProcessingLauncher, leave_signals_alo
 from ganforge.configuration.arguments import refuse_wrong_arguments
 from ganforge.configuration.needs import (
     has_scores,
+    needs_classes,
     refuse_few_held_out,
     refuse_low_precision,
     refuse_meaningless_signs,
@@ -31,6 +32,7 @@ from ganforge.configuration.needs import (
     refuse_other_launchers,
     refuse_other_scales,
     refuse_uneven_ranks,
+    refuse_unlearned_classes,
     refuse_unmet_needs,
     refuse_unread_codes,
     refuse_unused_labels,
@@ -110,7 +112,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     described = None not in (
         data.image_size,
         data.channels,
-        data.num_classes if config.condition.labels else 0,
+        data.num_classes if needs_classes(config) else 0,
         data.source_channels if data.gives & {"sources"} else 0,
     )
     if not described:
@@ -124,6 +126,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     system.configure_optimizers()
     refuse_unused_labels(system, config, data)
     refuse_unread_codes(system)
+    refuse_unlearned_classes(system)
     refuse_mixed_gradients(system)
     refuse_meaningless_signs(system)
     refuse_other_scales(system, data)

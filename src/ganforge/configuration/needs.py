@@ -15,11 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from ganforge.compat.lightning import MultiProcessingLauncher, SubprocessScriptLauncher
 from ganforge.compat.torch import BatchNorm
 from ganforge.data.module import InMemoryData
-from ganforge.layers.heads import CodeHead
+from ganforge.layers.heads import ClassOrFake, CodeHead
 from ganforge.losses.game import Game
 from ganforge.process.terminal import warn
 from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.gan import GANModule
+from ganforge.systems.semi_supervised import SemiSupervisedGAN
 from ganforge.systems.super_resolution import Regression, SuperResolution
 from ganforge.systems.system import System
 from ganforge.systems.vae import VAE
@@ -190,6 +191,13 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     if has_scores(config):
         extractor = get_object(config.metrics.extractor._target_)
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
+    if "labels" in getattr(system, "needs", ()):
+        needs.append((f"the system {system.__name__}", frozenset({"labels"}), "Use data with classes"))
+    elif data.labels is not None and system is not None:
+        raise ValueError(
+            f"data.labels={data.labels} is for a classifier that learns from few: use system=semi_supervised, or leave "
+            "it out"
+        )
     if "loss" in config and config.loss.get("likelihood") == "bernoulli":
         needs.append(("loss.likelihood=bernoulli", frozenset({"images"}), "Use loss.likelihood=gaussian"))
     for name, node in (config.get("regularizers") or {}).items():
@@ -241,6 +249,11 @@ def has_scores(config: DictConfig) -> bool:
     return extractor is not None and not (OmegaConf.is_dict(extractor) and "_target_" not in extractor)
 
 
+def needs_classes(config: DictConfig) -> bool:
+    """Whether networks are built for the number of the data's classes."""
+    return config.condition.labels or "labels" in getattr(get_object(config.system._target_), "needs", ())
+
+
 def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData) -> None:
     """With a condition every player must take labels."""
     for player in system.players if config.condition.labels else ():
@@ -256,6 +269,12 @@ def refuse_unread_codes(system: System) -> None:
         raise ValueError(
             "model.latent.codes are read by the head of condition=codes alone: choose it, or leave them out"
         )
+
+
+def refuse_unlearned_classes(system: System) -> None:
+    """Classes that no label tells apart."""
+    if not isinstance(system, SemiSupervisedGAN) and any(isinstance(x, ClassOrFake) for x in system.modules()):
+        raise ValueError("condition=classes goes with system=semi_supervised: leave it out")
 
 
 def refuse_uneven_ranks(data: InMemoryData, trainer: lightning.Trainer, system: System) -> None:

@@ -150,5 +150,5 @@ class Folder(PictureData):
             self.why_unlabelled = f" because {beside[0]} lies beside the class folders"
             return None
         folders = [file.relative_to(self.path).parts[0] for file in files]
-        classes = sorted(set(folders))
+        self.class_names = classes = sorted(set(folders))
         return torch.tensor([classes.index(folder) for folder in folders])

@@ -10,8 +10,9 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganforge.data.few_labels import balanced
 from ganforge.data.views import View
-from ganforge.interfaces import Batch
+from ganforge.interfaces import Batch, Count
 from ganforge.randomness import derived_generator, derived_seed
 
 T = TypeVar("T")
@@ -90,7 +91,7 @@ class RoundLoader:
     Batches that begin at a place are `multiple` of it times as large.
 
     Sources are the counterparts of the images, in `split` or by `view`. With `unpaired` they are its images, or the
-    view of these, in an order of their own.
+    view of these, in an order of their own. So are those of `labelled`, as many as there are images, over and over.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class RoundLoader:
         view: View | None = None,
         unpaired: Batch | None = None,
         multiple: Callable[[int], int] = lambda _: 1,
+        labelled: Batch | None = None,
     ) -> None:
         self.turns, self.images_per_round, self.multiple = turns, turns * batch_size, multiple
         self.start, self.pauses, self.view = start, pauses, view
@@ -117,6 +119,9 @@ class RoundLoader:
         if unpaired is not None:
             own, drawn = derived_seed("sources", seed), binarize and view is not None
             self.unpaired = Showing(unpaired, own, rank, ranks, flip, drawn, crop)
+        self.labelled = None
+        if labelled is not None:
+            self.labelled = Showing(labelled, derived_seed("labelled", seed), rank, ranks, flip, binarize, crop)
 
     def __iter__(self) -> Iterator[list[Batch]]:
         place = self.start
@@ -131,6 +136,8 @@ class RoundLoader:
 
     def _round(self, place: int, count: int) -> Batch:
         batch = self.shown.at(place, self.turns, count)
+        if self.labelled is not None:
+            return batch._replace(labelled=self.labelled.at(place, self.turns, count))
         if self.unpaired is not None:
             other = self.unpaired.at(place, self.turns, count).images
             return batch._replace(sources=other if self.view is None else self.view(other))
@@ -206,6 +213,9 @@ class InMemoryData(LightningDataModule):
 
     With `jitter` training images are loaded so many pixels larger and cut to their size anywhere when they are shown
     (Isola et al. 2017, appendix 6.2); `train_split` and `train_sources` are then their centres.
+
+    A system that needs labels is shown those of `labels` training images, as many of each class, which `labels_seed`
+    alone chooses (`chosen`, their places); None shows those of all. `class_names` are what the data calls its classes.
     """
 
     name: str
@@ -217,6 +227,7 @@ class InMemoryData(LightningDataModule):
     own_sources: ClassVar[frozenset[str]] = frozenset()
     """What is given without a view: "sources", and "pairs" where each image has its own."""
     jitter = 0
+    class_names: list[str] | None = None
 
     def __init__(
         self,
@@ -229,6 +240,8 @@ class InMemoryData(LightningDataModule):
         binarize: Literal["static", "dynamic"] | None = None,
         view: View | None = None,
         source_channels: int | None = None,
+        labels: Count | None = None,
+        labels_seed: int = 0,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -238,6 +251,7 @@ class InMemoryData(LightningDataModule):
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
         self.batch_size, self.seed, self.flip, self.binarize = batch_size, seed, flip, binarize
         self.view, self.source_channels = view, source_channels
+        self.labels, self.labels_seed = labels, labels_seed
         if view is not None and image_size is not None:
             view.refuse_size(image_size)
         if view is not None and channels is not None and source_channels is None:
@@ -246,6 +260,7 @@ class InMemoryData(LightningDataModule):
         self.held_out_split: Batch
         self.train_sources: Batch | None = None
         self.held_out_sources: Batch | None = None
+        self.chosen: Tensor | None = None
 
     @property
     def gives(self) -> frozenset[str]:
@@ -284,6 +299,8 @@ class InMemoryData(LightningDataModule):
         sources = self.held_out_sources
         self._describe("source_channels", None if sources is None else sources.images.shape[1])
         self.stored, self.stored_sources = self.train_split, self.train_sources
+        if labels is not None and self.labels is not None:
+            self.chosen = balanced(labels, self.labels, self.labels_seed)
         if self.jitter:
             assert self.image_size is not None
             self.train_split = centred(self.stored, self.image_size)
@@ -332,10 +349,13 @@ class InMemoryData(LightningDataModule):
         )
 
     def _shown(self, needs: frozenset[str], device: torch.device) -> dict[str, Any]:
-        """The images, and as much of the sources as a system needs: pairs; others in an order of their own; none."""
+        """The images, and what a system needs beside them: pairs; sources in an order of their own; labelled images."""
         if "pairs" in needs:
             return {"split": resident(self.stored, device), "view": self.view}
         split = resident(self.stored._replace(sources=None), device)
+        if "labels" in needs:
+            labelled = split if self.chosen is None else resident(self.stored.at(self.chosen), device)
+            return {"split": split._replace(labels=None), "labelled": labelled}
         if "sources" not in needs:
             return {"split": split}
         if self.view is not None:

@@ -25,7 +25,7 @@ class TwoSets(InMemoryData):
                 raise ValueError(
                     f"data.{role}.image_size={data.image_size} has no place here: data.image_size is of both"
                 )
-            for key in ("flip", "binarize", "view", "jitter"):
+            for key in ("flip", "binarize", "view", "jitter", "labels"):
                 if stated := getattr(data, key):
                     raise ValueError(f"data.{role}.{key}={stated} has no place here: leave it out")
         self.source, self.target = source, target

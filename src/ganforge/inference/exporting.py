@@ -22,6 +22,7 @@ from ganforge.inference.model_card import DATASETS, any_size_in_pt2, model_card
 from ganforge.pretrained import (
     Direction,
     Pretrained,
+    PretrainedClassifier,
     PretrainedEncoder,
     PretrainedGenerator,
     PretrainedTranslator,
@@ -31,11 +32,13 @@ from ganforge.randomness import derived_generator
 from ganforge.suggestions import suggestion
 
 TOLERANCE = 1e-4
+PARTS: dict[type, str] = {PretrainedEncoder: "encoder", PretrainedClassifier: "classifier"}
+"""What is no generator, by its name in a configuration."""
 RECORDED, COMPARED = 2, (1, 5)
 """The batch that a graph is recorded with, and those that it is compared with."""
 Outputs = Tensor | tuple[Tensor, ...]
 Draw = Callable[..., Outputs]
-"""What `inputs` makes -> images, or of an encoder mean and log variance."""
+"""What `inputs` makes -> images, or of an encoder mean and log variance, or of a classifier probabilities."""
 
 
 class Format(NamedTuple):
@@ -84,11 +87,15 @@ def published(source: Path, direction: Direction | None = None) -> Pretrained:
     pretrained: Pretrained = from_pretrained(source, direction)
     facts = pretrained.facts
     try:
-        config = portable(pretrained.config, "encoder" if isinstance(pretrained, PretrainedEncoder) else "generator")
+        config = portable(pretrained.config, PARTS.get(type(pretrained), "generator"))
         known = {"images_seen": facts["images_seen"], "scores": facts["scores"] if was_scored(pretrained) else {}}
         measured = (evaluation(source / RECORDS, known) or facts) if known["scores"] else {}
+        if isinstance(pretrained, PretrainedClassifier):
+            known["class_names"] = pretrained.class_names
+            measured = errors(source.parent / RECORDS, known["images_seen"]) or facts
         if "stamp" in measured:
-            known |= {"real": measured["real"], "stamp": public_stamp(measured["stamp"], config["data"]["_target_"])}
+            known |= {key: measured[key] for key in ("scores", "real") if key in measured}
+            known["stamp"] = public_stamp(measured["stamp"], config["data"]["_target_"])
         if not all(isinstance(images, int) for images in (config["images"], known["images_seen"])):
             raise TypeError("images is not a number")
     except (LookupError, TypeError, AttributeError) as error:
@@ -117,6 +124,12 @@ def evaluation(records: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
     return next((line for line in read_lines(records) if facts.items() <= line.items()), None)
 
 
+def errors(records: Path, images_seen: int) -> dict[str, Any] | None:
+    """The line that counted a classifier's errors at this moment."""
+    lines = (line for line in read_lines(records) if line.get("by") == "test_error")
+    return next((line for line in lines if line.get("images_seen") == images_seen), None)
+
+
 def public_stamp(stamp: dict[str, Any], target: str) -> dict[str, Any]:
     """The stamp without the name of a file or folder of the user's own, which only the data's hash stands for."""
     if target in DATASETS:
@@ -134,13 +147,15 @@ def inputs(pretrained: Pretrained, count: int) -> tuple[Tensor, ...]:
     return latents, torch.arange(count) % pretrained.num_classes
 
 
-def noise(pretrained: PretrainedTranslator | PretrainedEncoder, count: int, height: int, width: int) -> Tensor:
+def noise(
+    pretrained: PretrainedTranslator | PretrainedEncoder | PretrainedClassifier, count: int, height: int, width: int
+) -> Tensor:
     """Pictures (count, C, H, W) in [-1, 1] of what the network starts from."""
     shape = (count, started_from(pretrained)[0], height, width)
     return torch.rand(shape, generator=derived_generator("export", *shape)) * 2 - 1
 
 
-def started_from(pretrained: PretrainedTranslator | PretrainedEncoder) -> tuple[int, ...]:
+def started_from(pretrained: PretrainedTranslator | PretrainedEncoder | PretrainedClassifier) -> tuple[int, ...]:
     """(C, H, W) of the pictures that it was trained on."""
     return pretrained.source_shape if isinstance(pretrained, PretrainedTranslator) else pretrained.image_shape
 
@@ -151,7 +166,7 @@ def names(pretrained: Pretrained) -> tuple[list[str], list[str]]:
         return ["z", "label"][: 1 if pretrained.num_classes is None else 2], ["images"]
     if isinstance(pretrained, PretrainedTranslator):
         return ["source"], ["images"]
-    return ["images"], ["mean", "log_variance"]
+    return ["images"], ["mean", "log_variance"] if isinstance(pretrained, PretrainedEncoder) else ["probabilities"]
 
 
 def write_and_compare(pretrained: Pretrained, name: str, folder: Path) -> float:
@@ -184,8 +199,12 @@ def as_tuple(outputs: Outputs) -> tuple[Tensor, ...]:
 
 
 def recordable(pretrained: Pretrained) -> nn.Module:
-    """A copy of the network with weights in the order that every runtime reads, and without dropout."""
-    network = deepcopy(pretrained.network).to(memory_format=torch.contiguous_format)
+    """A copy of the network with weights in the order that every runtime reads, and without dropout.
+
+    Of a classifier it ends with probabilities, which its network does not.
+    """
+    whole = isinstance(pretrained, PretrainedClassifier)
+    network = deepcopy(pretrained if whole else pretrained.network).to(memory_format=torch.contiguous_format)
     for layer in network.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0

@@ -10,7 +10,13 @@ from typing import Any
 import yaml
 
 from ganforge.interfaces import Codes
-from ganforge.pretrained import Pretrained, PretrainedEncoder, PretrainedGenerator, PretrainedTranslator
+from ganforge.pretrained import (
+    Pretrained,
+    PretrainedClassifier,
+    PretrainedEncoder,
+    PretrainedGenerator,
+    PretrainedTranslator,
+)
 
 DATASETS = {
     "ganforge.data.digits.Digits": ("digits", "handwritten digits that scikit-learn ships"),
@@ -32,6 +38,7 @@ TASKS = {
     PretrainedGenerator: "unconditional-image-generation",
     PretrainedTranslator: "image-to-image",
     PretrainedEncoder: "image-feature-extraction",
+    PretrainedClassifier: "image-classification",
 }
 """The Hub's names for what a network does."""
 
@@ -70,7 +77,7 @@ def introduction(pretrained: Pretrained) -> list[str]:
             f"{about}, trained with ganforge. The first 64 images of seed 0:",
             "![64 generated images](samples.png)",
         ]
-    if isinstance(pretrained, PretrainedEncoder):
+    if isinstance(pretrained, PretrainedEncoder | PretrainedClassifier):
         return [f"{about}, trained with ganforge."]
     start, end = ends(pretrained)
     return [f"{about}, trained with ganforge: from {start} to {end}."]
@@ -92,6 +99,10 @@ def ranges(pretrained: Pretrained, differences: dict[str, float]) -> list[str]:
     if isinstance(pretrained, PretrainedEncoder):
         latents = f"(B, {pretrained.latent_dim})"
         return [f"Images are (B, {shape}) in [-1, 1]; mean and log variance of their latents are {latents}."]
+    if isinstance(pretrained, PretrainedClassifier):
+        names = ", ".join(map(code, map(inert, pretrained.class_names or [])))
+        called = f": {names}" if names else ""
+        return [f"Images are (B, {shape}) in [-1, 1]; probabilities are (B, {pretrained.num_classes}){called}."]
     channels, (made, height, width) = pretrained.source_channels, pretrained.image_shape
     times = "" if pretrained.scale == 1 else f"{pretrained.scale} "
     sentences = [f"Sources are (B, {channels}, H, W) and images (B, {made}, {times}H, {times}W), in [-1, 1]."]
@@ -159,6 +170,11 @@ def kind(pretrained: Pretrained) -> tuple[str, str]:
     """The Hub's tag for it, and what it is in words."""
     if isinstance(pretrained, PretrainedEncoder):
         return "vae", "The encoder of a variational autoencoder"
+    if isinstance(pretrained, PretrainedClassifier):
+        return (
+            "gan",
+            "A classifier that learned from few labels, as the discriminator of a generative adversarial network",
+        )
     if isinstance(pretrained, PretrainedTranslator):
         if "adversarial" not in pretrained.config["loss"]:
             return "super-resolution", "A network that enlarges images"
@@ -183,7 +199,7 @@ def architecture(config: dict[str, Any]) -> str:
 
 def network(config: dict[str, Any]) -> dict[str, Any]:
     """The node of what was exported."""
-    return config["model"]["encoder" if "encoder" in config["model"] else "generator"]
+    return next(config["model"][part] for part in ("encoder", "classifier", "generator") if part in config["model"])
 
 
 def dataset(config: dict[str, Any]) -> tuple[str, str]:
@@ -193,7 +209,7 @@ def dataset(config: dict[str, Any]) -> tuple[str, str]:
 def training(pretrained: Pretrained) -> list[list[str]]:
     """What was trained on what, and how; a row for each choice."""
     config, loss = pretrained.config, pretrained.config["loss"]
-    part = "encoder" if isinstance(pretrained, PretrainedEncoder) else "generator"
+    part = next(part for part in ("encoder", "classifier", "generator") if part in config["model"])
     parts = {part: network(config), "loss": loss.get("adversarial", None if "terms" in loss else loss)}
     parts |= {f"penalty {code(name)}": node for name, node in (loss.get("penalties") or {}).items()}
     parts |= {"constraint": loss.get("constraint")}
@@ -221,6 +237,8 @@ def start(pretrained: Pretrained) -> list[list[str]]:
         return [["direction", " to ".join(ends(pretrained))]]
     if isinstance(pretrained, PretrainedEncoder):
         return [["latent", f"{pretrained.latent_dim} dimensions"]]
+    if isinstance(pretrained, PretrainedClassifier):
+        return [["classes", f"{pretrained.num_classes}"]]
     latent, classes = pretrained.latent, pretrained.num_classes
     return [
         ["latent", f"{latent.dim} dimensions, {latent.distribution}"],
@@ -249,6 +267,12 @@ def scores(facts: dict[str, Any]) -> list[str]:
     if "stamp" not in facts:
         rows = [[code(name), f"{value:.4g}"] for name, value in facts["scores"].items()]
         return [table(["score", "generated"], rows), "What they were measured with was not recorded with the weights."]
+    stamp = table(["stamp", ""], [[code(name), code(stamped(value))] for name, value in facts["stamp"].items()])
+    if "real" not in facts:
+        return [
+            table(["score", "value"], [[code(name), f"{value:.4g}"] for name, value in facts["scores"].items()]),
+            stamp,
+        ]
     real = facts["real"]
     of_real = {name: f"{value:.4g}" for name, value in real["scores"].items()}
     rows = [[code(name), f"{value:.4g}", of_real.get(name, "")] for name, value in facts["scores"].items()]
@@ -256,7 +280,7 @@ def scores(facts: dict[str, Any]) -> list[str]:
         table(["score", "generated", f"{real['images']:,} real images"], rows),
         "The last column is what real images score in the generator's place. "
         "Scores compare only with scores that were measured with the same:",
-        table(["stamp", ""], [[code(name), code(stamped(value))] for name, value in facts["stamp"].items()]),
+        stamp,
     ]
 
 
@@ -278,7 +302,10 @@ def snippet(file: str, pretrained: Pretrained) -> str:
         lines = starting_from_images(shape, "images", "source", "translator", "translate")[file]
     else:
         shape = (16, *pretrained.image_shape)
-        lines = starting_from_images(shape, "mean, log_variance", "images", "encoder", "encode")[file]
+        words = ("mean, log_variance", "images", "encoder", "encode")
+        if isinstance(pretrained, PretrainedClassifier):
+            words = ("probabilities", "images", "classifier", "classify")
+        lines = starting_from_images(shape, *words)[file]
     return "\n".join(["```python", *lines, "```"])
 
 

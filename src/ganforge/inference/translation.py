@@ -4,7 +4,6 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,15 @@ from ganforge.artifacts.files import replacing
 from ganforge.artifacts.folders import whole_folder
 from ganforge.artifacts.images import grid, read_image, read_whole_image, save_png, to_uint8
 from ganforge.data.arrays import read_archive
-from ganforge.data.folder import SUFFIXES, pictures
+from ganforge.data.folder import pictures
 from ganforge.data.module import resized
-from ganforge.data.views import View, brightness
+from ganforge.data.views import View
+from ganforge.inference.pictures import device_of, output_file, readable, refuse_other_devices, with_channels
 from ganforge.inference.requests import checked_direction, typed
 from ganforge.interfaces import to_unit_range
 from ganforge.pretrained import (
     Pretrained,
+    PretrainedClassifier,
     PretrainedEncoder,
     PretrainedTranslator,
     from_pretrained,
@@ -32,7 +33,6 @@ from ganforge.pretrained import (
 )
 from ganforge.process.terminal import warn, watched
 
-DEVICES = ("auto", "cpu", "cuda")
 VIEWS = {f"{view.__module__}.{view.__name__}": view for view in View.__subclasses__()}
 """Those that a file of weights may name."""
 WAITING = 8
@@ -66,8 +66,7 @@ def requested(config: DictConfig) -> Request:
     if request.input is None:
         raise ValueError("say what to translate: input=<a picture, a folder of pictures, or an .npz>")
     checked_direction(request.direction)
-    if request.device not in DEVICES:
-        raise ValueError(f"device={request.device} should be {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
+    refuse_other_devices(request.device)
     for key, number in (("batch_size", request.batch_size), ("size", request.size), ("tile", request.tile)):
         if number is not None and number < 1:
             raise ValueError(f"{key}={number} must be at least 1")
@@ -146,9 +145,9 @@ def translate(request: Request, outputs: Path) -> tuple[Path, str]:
     if not given.is_file():
         raise ValueError(f"input={given}: no such picture, folder or .npz")
     if given.suffix.lower() == ".npz":
-        file = output_file(request, place, given, ".npz")
+        file = output_file(request.output, place, given, ".npz")
         return file, translate_archive(translation, given, file)
-    file = output_file(request, place, given, ".png")
+    file = output_file(request.output, place, given, ".png")
     save_png(file, translation(translation.read(given)[None])[0])
     return file, "the translation"
 
@@ -158,6 +157,8 @@ def translating(pretrained: Pretrained, source: Path) -> PretrainedTranslator:
         return pretrained
     if isinstance(pretrained, PretrainedEncoder):
         raise ValueError(f"{source} encodes images: use encode(images) of ganforge.pretrained.from_pretrained")
+    if isinstance(pretrained, PretrainedClassifier):
+        raise ValueError(f"{source} classifies images: use src/classify.py")
     raise ValueError(f"{source} draws from latents and translates nothing: use src/generate.py")
 
 
@@ -171,10 +172,7 @@ def prepared(translator: PretrainedTranslator, request: Request, source: Path) -
     made = translator.image_shape[0]
     if channels not in (1, 3) or made not in (1, 3):
         raise ValueError(f"{source} makes {made} channels of {channels}, and a picture has 1 or 3")
-    if request.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device=cuda: PyTorch finds no such GPU here: leave it out")
-    on_gpu = request.device == "cuda" or (request.device == "auto" and torch.cuda.is_available())
-    translator.to("cuda" if on_gpu else "cpu")
+    translator.to(device_of(request.device))
     translator.refuse_tile(request.tile)
     return Translation(translator, view, channels, request.size, request.batch_size, request.seed, request.tile)
 
@@ -203,17 +201,6 @@ def run_name(translator: PretrainedTranslator, source: Path) -> str:
     return name if translator.direction == "a_to_b" else f"{name}_{translator.direction}"
 
 
-def output_file(request: Request, place: Path, given: Path, suffix: str) -> Path:
-    """The file that `output=` names, or one called as the input in the folder that it names; never one that exists."""
-    output = Path(request.output or place)
-    if output.suffix.lower() in (SUFFIXES | {".npz"}) - {suffix}:
-        raise ValueError(f"output={output} should end in {suffix}, or name a folder")
-    file = output if output.suffix.lower() == suffix else output / f"{given.stem}{suffix}"
-    if file.exists():
-        raise ValueError(f"{file} is there already: choose another name with output=")
-    return file
-
-
 def translate_archive(translation: Translation, given: Path, file: Path) -> str:
     """An .npz with `images` (N, H, W, C), and with the labels of the given one."""
     images, labels = read_archive(given)
@@ -236,8 +223,7 @@ def translate_archive(translation: Translation, given: Path, file: Path) -> str:
 
 def archived(translation: Translation, images: np.ndarray) -> Tensor:
     """Sources of images (N, H, W, C) uint8."""
-    block = torch.from_numpy(images).movedim(-1, 1).contiguous()
-    block = brightness(block) if translation.channels == 1 else block.expand(-1, translation.channels, -1, -1)
+    block = with_channels(images, translation.channels)
     return translation.viewed(block if translation.size is None else resized(block, translation.size))
 
 
@@ -250,7 +236,9 @@ def translate_folder(translation: Translation, given: Path, folder: Path) -> str
     names = png_names(files, given)
     count, compared = 0, list[tuple[Path, list[Tensor]]]()
     with whole_folder(folder) as unfinished, ThreadPoolExecutor() as pool:
-        for block in by_size(translation, readable(translation, files, pool)):
+        for block in by_size(
+            translation, readable(translation.read, files, translation.batch_size, pool, "translating")
+        ):
             sources = torch.stack([source for _, source in block])
             try:
                 images = translation(sources)
@@ -279,25 +267,6 @@ def png_names(files: list[Path], folder: Path) -> dict[Path, Path]:
         if other != file:
             raise ValueError(f"{other} and {file} would both become {name}: rename one of them")
     return names
-
-
-def readable(translation: Translation, files: list[Path], pool: ThreadPoolExecutor) -> Iterator[tuple[Path, Tensor]]:
-    """Each file with its source, a batch ahead at most; what cannot be read is left out with a warning."""
-    step = translation.batch_size
-    for start in watched(range(0, len(files), step), "translating"):
-        block = files[start : start + step]
-        for file, source in zip(block, pool.map(partial(source_or_error, translation), block), strict=True):
-            if isinstance(source, Tensor):
-                yield file, source
-            else:
-                warn(f"{file} is left out: {str(source).removeprefix(f'{file} ').removeprefix(f'{file}: ')}")
-
-
-def source_or_error(translation: Translation, file: Path) -> Tensor | ValueError:
-    try:
-        return translation.read(file)
-    except ValueError as error:
-        return error
 
 
 def by_size(translation: Translation, sources: Iterable[tuple[Path, Tensor]]) -> Iterator[list[tuple[Path, Tensor]]]:

@@ -50,6 +50,8 @@ def fit(config: DictConfig, job: Job) -> None:
         forget_what_comes_again(job.folder, rewrite_from)
         if said:
             say(said, job)
+        if config.get("note") and not job.resumed:
+            say(config.note, job)
         if start:
             say(f"going on at {start.images_seen:,} of {config.images:,} images", job)
         elif job.resumed:
@@ -141,10 +143,14 @@ def show_summary(config: DictConfig, job: Job) -> float | None:
         last = training_lines(folder)[-1]
         moments = {f"best, {best['images_seen']:,}": best["scores"], f"last, {last['images_seen']:,}": last["scores"]}
         console.print(score_table(best, moments))
+    if errors := [line for line in read_lines(folder / RECORDS) if line.get("by") == "test_error"]:
+        error, stamp = errors[-1]["scores"]["test_error"], errors[-1]["stamp"]
+        console.print(f"test error {error:.2%} of {stamp['real_images']:,} images, with {stamp['labels']:,} labels")
     where = shown(folder)
     for name, path in (
         ("samples", f"{where}/samples/"),
         ("weights", f"{where}/generator.safetensors"),
+        *([("classify", f"{where}/classifier.safetensors")] if errors else []),
         ("look", f"tensorboard --logdir {in_shell(where)}"),
     ):
         console.print(f"{name:8} {path}", soft_wrap=True)

@@ -33,7 +33,7 @@ def begin_with(source: Path, system: System) -> str:
             raise ValueError(f"init_from={shown(source)}: the weights there do not fit this {player}")
     system.load_state_dict(fitting, strict=False)
     alone = [player for player in system.players if player not in players]
-    aside = tuple(f"{player}." for player in ("averaged", *alone))
+    aside = tuple(f"{player}." for player in alone) + tuple(system.averages)
     missing = [*alone, *(name for name in own if name not in fitting and not name.startswith(aside))]
     others = ""
     if missing:
@@ -43,4 +43,4 @@ def begin_with(source: Path, system: System) -> str:
 
 
 def owners(system: System) -> tuple[str, ...]:
-    return tuple(f"{name}." for name in (*system.players, "averaged"))
+    return tuple(f"{name}." for name in (*system.players, *system.averages))

@@ -30,19 +30,18 @@ class EqualizedConv2d(nn.Conv2d):
         bias: bool | float = True,
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias is not False)
-        self.scale = begin_equalized(self, gain, lr_multiplier, bias)
-        self.lr_multiplier = lr_multiplier
+        self.factors = begin_equalized(self, gain, lr_multiplier, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return self._conv_forward(input, self.kernel(), self.shift())
 
     def kernel(self) -> Tensor:
         """The weights as they are used."""
-        return self.weight * self.scale
+        return self.weight * self.factors["weight"]
 
     def shift(self) -> Tensor | None:
         """The bias as it is used."""
-        return scaled(self.bias, self.lr_multiplier)
+        return scaled(self.bias, self.factors["bias"])
 
 
 class EqualizedLinear(nn.Linear):
@@ -60,19 +59,20 @@ class EqualizedLinear(nn.Linear):
         bias: bool | float = True,
     ) -> None:
         super().__init__(in_features, out_features, bias=bias is not False)
-        self.scale = begin_equalized(self, gain, lr_multiplier, bias)
-        self.lr_multiplier = lr_multiplier
+        self.factors = begin_equalized(self, gain, lr_multiplier, bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        return linear(input, self.weight * self.scale, scaled(self.bias, self.lr_multiplier))
+        return linear(input, self.weight * self.factors["weight"], scaled(self.bias, self.factors["bias"]))
 
 
-def begin_equalized(layer: nn.Conv2d | nn.Linear, gain: float, lr_multiplier: float, bias: bool | float) -> float:
-    """Set a layer's initial weights and bias, and return the factor of its weights."""
+def begin_equalized(
+    layer: nn.Conv2d | nn.Linear, gain: float, lr_multiplier: float, bias: bool | float
+) -> dict[str, float]:
+    """Set a layer's initial weights and bias, and return by which factors they are used."""
     nn.init.normal_(layer.weight, 0.0, 1 / lr_multiplier)
     if layer.bias is not None:
         nn.init.constant_(layer.bias, 0.0 if bias is True else bias / lr_multiplier)
-    return lr_multiplier * gain / math.sqrt(layer.weight[0].numel())
+    return {"weight": lr_multiplier * gain / math.sqrt(layer.weight[0].numel()), "bias": lr_multiplier}
 
 
 def scaled(bias: Tensor | None, factor: float) -> Tensor | None:

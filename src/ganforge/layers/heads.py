@@ -47,6 +47,27 @@ class ClassHead(Head):
         return Verdict(logits, features, classes=self.classes(features.flatten(1)))
 
 
+class ClassOrFake(ClassHead):
+    """Classifies the image as one of K classes or as a fake, class K + 1, whose logit is minus the logit that is given.
+
+    So the image is real with the odds sum_k exp(l_k) / exp(l_fake) (Salimans et al. 2016, section 5).
+    """
+
+    classifies = True
+
+    def forward(self, logits: Tensor, features: Tensor, label: Tensor | None) -> Verdict:
+        verdict = of_classes(self.classes(features.flatten(1)), features)
+        return verdict._replace(logits=verdict.logits + logits)
+
+
+def of_classes(classes: Tensor, features: Tensor) -> Verdict:
+    """That of K logits (B, K) alone: a fake has the logit 0, which loses nothing (Salimans et al. 2016, section 5).
+
+    D(x) = Z / (Z + 1) with Z = sum_k exp(l_k) is the sigmoid of log Z.
+    """
+    return Verdict(classes.logsumexp(1), features, classes=classes)
+
+
 class CodeHead(Head):
     """Recovers the codes of the latent that an image was drawn from: Q of Chen et al. 2016.
 

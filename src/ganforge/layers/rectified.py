@@ -56,4 +56,4 @@ class RectifiedLinear(EqualizedLinear):
         super().__init__(in_features, out_features, GAIN, lr_multiplier)
 
     def forward(self, input: Tensor) -> Tensor:
-        return rectified(linear(input, self.weight * self.scale, self.bias * (GAIN * self.lr_multiplier)))
+        return rectified(linear(input, self.weight * self.factors["weight"], self.bias * (GAIN * self.factors["bias"])))

@@ -63,7 +63,7 @@ class Mapping(nn.Module):
         """The equalised map of vectors with a one at `label` (B,) and zeros elsewhere."""
         layer = self.embedding
         assert layer is not None
-        return rows_of(layer.weight.T * layer.scale, label) + layer.bias
+        return rows_of(layer.weight.T * layer.factors["weight"], label) + layer.bias
 
 
 class Stage(nn.Module):

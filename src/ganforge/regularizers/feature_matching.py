@@ -12,8 +12,8 @@ from ganforge.regularizers.regularizer import Regularizer
 class FeatureMatching(Regularizer):
     """weight * mean over features of |E[f(x)] - E[f(G(z))]|, or of its square, for the generator, beside its loss.
 
-    f are the discriminator's features, and E is over the batch. The paper's formula has the square; the authors' code
-    takes it for MNIST, and the absolute value for CIFAR-10.
+    f are the discriminator's features, and E is over the batch, in each process over its own share. The paper's formula
+    has the square; the authors' code takes it for MNIST, and the absolute value for CIFAR-10.
     """
 
     def __init__(self, weight: float = 1.0, distance: Literal["squared", "absolute"] = "squared") -> None:

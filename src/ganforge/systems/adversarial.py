@@ -22,7 +22,7 @@ class AdversarialModule(System):
     """
 
     players: ClassVar = ("discriminator", "generator")
-    averaged_player: ClassVar = "generator"
+    averages: ClassVar = {"averaged": "generator"}
     plays: ClassVar = Game
     goes_with: ClassVar = (
         "a model that has a discriminator, and any loss but elbo and content, which go with model=vae or srresnet"

@@ -54,6 +54,18 @@ class GANModule(AdversarialModule):
         for name in self.game.penalties.keys() & self.regularizers.keys():
             raise ValueError(f"a penalty and a regularizer are both called {name}: rename one")
 
+    def start_from(self, batch: Batch) -> None:
+        """Networks with weight norm start from the images of all processes, and from as many latents, alike in each."""
+        starters = [player for player in self.players if hasattr(getattr(self, player), "start_from")]
+        if not starters:
+            return
+        images: Any = batch.images
+        if self.trainer.world_size > 1:
+            images = self.trainer.strategy.all_gather(images).flatten(0, 1)
+        latents = self.latent.sample(len(images), self.device).to(images.dtype)
+        for player in starters:
+            getattr(self, player).start_from(latents if player == "generator" else images)
+
     def inputs(self, batch: Batch) -> Inputs:
         """What the fakes of a turn start from."""
         z = self.latent.sample(len(batch.images), self.device)

@@ -32,7 +32,6 @@ class ProgressiveGAN(GANModule):
     goes_with: ClassVar = "model=progan, and any loss but elbo"
     generator: Any
     discriminator: Any
-    averaged: Any
 
     def __init__(self, growth: Growth, **gan: Any) -> None:
         super().__init__(**gan)

@@ -21,7 +21,7 @@ class Regression(System):
     """
 
     players: ClassVar = ("generator",)
-    averaged_player: ClassVar = "generator"
+    averages: ClassVar = {"averaged": "generator"}
     plays: ClassVar = Content
     needs: ClassVar = NEEDS
     goes_with: ClassVar = "model=srresnet or rrdb, and loss=content"

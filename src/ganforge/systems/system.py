@@ -39,8 +39,9 @@ class System(LightningModule):
     """
 
     players: ClassVar[tuple[str, ...]]
-    averaged_player: ClassVar[str]
-    """The player of which `averaged` is the moving average."""
+    averaged: Any
+    averages: ClassVar[dict[str, str]]
+    """The moving averages, and the player of which each is: `averaged` is of what draws."""
     plays: ClassVar[type]
     """What `loss=` must make."""
     goes_with: ClassVar[str]
@@ -66,7 +67,8 @@ class System(LightningModule):
         self.automatic_optimization = False
         for player, network in networks.items():
             self.add_module(player, network)
-        self.averaged = copy.deepcopy(networks[self.averaged_player]).requires_grad_(False).eval()
+        for average, player in self.averages.items():
+            self.add_module(average, copy.deepcopy(networks[player]).requires_grad_(False).eval())
         self.optimizer_factories = optimizers
         self.seed = seed
         self.average_half_life = average_half_life
@@ -186,6 +188,9 @@ class System(LightningModule):
     def play_round(self, batch: Batch) -> None:
         before = self.progress.images_seen
         stream = (self.rollbacks,) if self.rollbacks else ()
+        if before == 0:
+            seed_device(derived_seed(self.seed, "start", *stream), self.device)
+            self.start_from(batch)
         seed_device(derived_seed(self.seed, self.global_rank, before, *stream), self.device)
         if self.settings.compile:
             torch.compiler.cudagraph_mark_step_begin()
@@ -194,8 +199,14 @@ class System(LightningModule):
         for (owner, key), schedule in self.schedules.items():
             self.follow(owner, key, schedule(before))
         self.play(batch)
-        keep = decay(self.progress.images_seen - before, self.half_life)
-        update_average(self.averaged, getattr(self, self.averaged_player), keep)
+        self.update_averages(decay(self.progress.images_seen - before, self.half_life))
+
+    def start_from(self, batch: Batch) -> None:
+        """What networks take from the first round's batch before it; random numbers are alike in all processes."""
+
+    def update_averages(self, decay: float) -> None:
+        for average, player in self.averages.items():
+            update_average(getattr(self, average), getattr(self, player), decay)
 
     @property
     def half_life(self) -> float:

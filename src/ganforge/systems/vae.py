@@ -48,7 +48,7 @@ class VAE(System):
     """A round is one turn of the autoencoder; the decoder draws, from the prior N(0, I)."""
 
     players: ClassVar = ("autoencoder",)
-    averaged_player: ClassVar = "autoencoder"
+    averages: ClassVar = {"averaged": "autoencoder"}
     plays: ClassVar = Elbo
     goes_with: ClassVar = "model=vae or vae_conv, and loss=elbo"
     autoencoder: Autoencoder
