@@ -70,7 +70,7 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
         "data": {fact: config["data"][fact] for fact in FACTS if fact in config["data"]},
         **translation,
         **{part: config[part] for part in ("optimizer", "seed", "images")},
-        **{part: without_files(config[part]) for part in ("loss", "content") if part in config},
+        **{part: without_files(config[part]) for part in ("loss", "content") if config.get(part)},
     }
 
 
