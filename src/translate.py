@@ -1,4 +1,5 @@
-"""Translate pictures with a trained network: pix2pix, or CycleGAN either way.
+"""Translate pictures with a trained network: pix2pix, CycleGAN either way, or
+larger ones with SRResNet, SRGAN and ESRGAN.
 
 usage: python src/translate.py run=FOLDER | weights=FILE input=PICTURES
                                [key=value ...]
@@ -17,11 +18,12 @@ Examples:
   python src/translate.py run=latest input=photos direction=b_to_a
       the other way, for model=cyclegan
 
-Pictures keep their sizes, whatever these are; size=256 cuts and resizes them
-to a square first, as training does. They become gray or coloured, as the
-network takes them. Files of a folder that cannot be read are left out with a
-warning. But for rounding, a picture becomes the same whatever else is
-translated with it.
+Pictures keep their sizes, whatever these are, or become larger by the scale
+of super-resolution, large ones in tiles (tile=512) that make the same picture;
+size=256 cuts and resizes them to a square first, as training does. They become
+gray or coloured, as the network takes them. Files of a folder that cannot be
+read are left out with a warning. But for rounding, a picture becomes the same
+whatever else is translated with it.
 
 All keys and their values: python src/translate.py --cfg job
 """

@@ -52,10 +52,17 @@ TINY = {
         "model=cyclegan", "view=edges", "model.generator.width=2", "model.generator.blocks=1",
         "model.discriminator.receptive_field=16",
     ],
+    "srresnet": ["model=srresnet", "model.generator.width=2", "model.generator.blocks=1"],
+    "srgan": ["model=srgan", "model.generator.width=2", "model.generator.blocks=1", "model.discriminator.width=2"],
+    "rrdb": ["model=rrdb", "model.generator.width=2", "model.generator.blocks=1", "model.generator.growth=2"],
+    "esrgan": [
+        "model=esrgan", "model.generator.width=2", "model.generator.blocks=1", "model.generator.growth=2",
+        "model.discriminator.width=2",
+    ],
 }  # fmt: skip
 """Overrides for the smallest version of each model."""
 LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))
-OWN_LOSS = {"vae": "elbo", "vae_conv": "elbo", "f_anogan": "izi_f"}
+OWN_LOSS = {"vae": "elbo", "vae_conv": "elbo", "f_anogan": "izi_f", "srresnet": "content", "rrdb": "content"}
 """Of models that play no adversarial game."""
 ADVERSARIAL = [loss for loss in LOSSES if loss not in OWN_LOSS.values()]
 

@@ -31,7 +31,7 @@ FACTORS: dict[str, Sequence[Any]] = {
     "augment": sorted(path.stem for path in (ROOT / "conf" / "augment").glob("*.yaml")),
     "fakes": ["shared", "fresh"],
 }
-UNSIGNED = ("lsgan", "relativistic", "wgan", "wgan_gp")
+UNSIGNED = ("lsgan", "relativistic", "relativistic_average", "wgan", "wgan_gp")
 """Losses to whose logits ADA cannot adapt."""
 QUICK = [
     "metrics=none", "logger=none", "data.batch_size=4", "images=1", "evaluate_every=1000", "callbacks.samples.count=4",
@@ -56,7 +56,8 @@ def is_played(cell: Cell) -> bool:
         return False
     if cell["model"] not in NOISE_TO_IMAGE:
         plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"
-        return plain and (cell["fakes"] == "shared" or cell["model"] in ("pix2pix", "bigan", "improved_gan"))
+        drawn_afresh = ("pix2pix", "srgan", "esrgan", "bigan", "improved_gan")
+        return plain and (cell["fakes"] == "shared" or cell["model"] in drawn_afresh)
     return True
 
 

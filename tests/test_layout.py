@@ -29,7 +29,7 @@ ALLOWED = {
     "data": {"artifacts"},
     "metrics": set(),
     "configuration": {"artifacts", "data", "layers", "losses", "metrics", "process", "systems"},
-    "pretrained": {"detection", "losses", "sampling"},
+    "pretrained": {"detection", "layers", "losses", "sampling"},
     "scoring": {"artifacts", "configuration", "data", "detection", "metrics", "pretrained", "process", "sampling"},
     "callbacks": {"artifacts", "data", "losses", "metrics", "process", "sampling", "scoring", "systems"},
     "inference": {"artifacts", "data", "detection", "metrics", "pretrained", "process", "sampling"},

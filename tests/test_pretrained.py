@@ -13,7 +13,22 @@ from torch import nn
 
 from ganforge.artifacts.tensors import save_generator
 from ganforge.losses.elbo import posterior
-from ganforge.networks import biggan, dcgan, mlp, progan, r3gan, resnet, sagan, sngan, sngan_cnn, stylegan2, unet, vae
+from ganforge.networks import (
+    biggan,
+    dcgan,
+    mlp,
+    progan,
+    r3gan,
+    resnet,
+    rrdb,
+    sagan,
+    sngan,
+    sngan_cnn,
+    srresnet,
+    stylegan2,
+    unet,
+    vae,
+)
 from ganforge.pretrained import (
     ARGUMENTS_LIMIT,
     PIXELS_TOGETHER,
@@ -47,6 +62,8 @@ TRANSLATORS = {
         {"source_channels": 1, "channels": 1, "image_size": 16, "width": 2, "halvings": 2},
     ),
     "resnet": (resnet.Generator, {"source_channels": 3, "channels": 1, "width": 2, "blocks": 1}),
+    "srresnet": (srresnet.Generator, {"source_channels": 3, "channels": 3, "scale": 4, "width": 2, "blocks": 1}),
+    "rrdb": (rrdb.Generator, {"source_channels": 1, "channels": 1, "scale": 2, "width": 2, "blocks": 1, "growth": 2}),
 }
 ENCODERS = {
     "encoder": (vae.Encoder, {"latent_dim": 6, "image_size": 8, "channels": 1, "hidden": [10]}),
@@ -360,9 +377,43 @@ def test_translator_takes_any_size_and_gives_it_back(tmp_path: Path, name: str) 
     for height, width in SIZES:
         sources = torch.rand(3, arguments["source_channels"], height, width) * 2 - 1
         images = translator.translate(sources)
-        assert images.shape == (3, arguments["channels"], height, width)
+        scale = arguments.get("scale", 1)
+        assert images.shape == (3, arguments["channels"], scale * height, scale * width)
         if height % network.multiple == width % network.multiple == 0 and min(height, width) >= 8:
             torch.testing.assert_close(images, network.eval()(sources))
+
+
+@pytest.mark.parametrize("name", ["srresnet", "rrdb"])
+@pytest.mark.parametrize("size", [(70, 45), (31, 90), (1, 61)])
+def test_tiles_are_the_whole(tmp_path: Path, name: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any size and of any picture; asked for, and where a picture is large."""
+    folder, network = written(tmp_path, name)
+    for weight in network.parameters():
+        weight.data.normal_(0, 0.3)
+    save_generator(folder / "generator.safetensors", network, configuration(name), {})
+    translator = from_pretrained(folder)
+    sources = torch.rand(2, translator.source_channels, *size) * 2 - 1
+    whole = translator.translate(sources)
+    seen: list[int] = []
+    features = type(network).features
+    monkeypatch.setattr(
+        type(network), "features", lambda self, part: seen.append(part.shape[-1]) or features(self, part)
+    )
+    for tile in (7, 30, 64):
+        torch.testing.assert_close(translator.translate(sources, tile=tile), whole, rtol=0, atol=1e-5)
+        assert max(seen) <= tile + 2 * translator.network.reaches[0]
+        seen.clear()
+    monkeypatch.setattr("ganforge.pretrained.PIXELS_AT_ONCE", 1000)
+    monkeypatch.setattr("ganforge.sampling.tiles.PIXELS_AT_ONCE", 1000)
+    monkeypatch.setattr("ganforge.sampling.tiles.SMALLEST_TILE", 20)
+    torch.testing.assert_close(translator.translate(sources), whole, rtol=0, atol=1e-5)
+    assert whole.std() > 0.1 and (len(seen) > len(sources) or size[0] == 1)
+
+
+def test_a_network_that_sees_the_whole_picture_has_no_tiles(tmp_path: Path) -> None:
+    translator = from_pretrained(written(tmp_path, "resnet")[0])
+    with pytest.raises(ValueError, match="tile=8: a part of what this network makes depends on the whole picture"):
+        translator.translate(torch.zeros(1, 3, 16, 16), tile=8)
 
 
 def test_missing_pixels_are_mirrored_or_where_there_are_too_few_repeated(tmp_path: Path) -> None:

@@ -240,4 +240,23 @@ class FeatureExtractor(Protocol):
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
+class ContentExtractor(Protocol):
+    """A network that is not trained, by whose features images are compared with their true counterparts.
+
+    `name`, `needs`, `prepare` and `describe` are those of a `FeatureExtractor`.
+    """
+
+    name: str
+    needs: frozenset[str]
+
+    @property
+    def layers(self) -> nn.Sequential:
+        """From images (B, C, H, W) in [-1, 1] on, once it is prepared."""
+        ...
+
+    def prepare(self, train: "Batch", held_out: "Batch", cached: "Cached") -> None: ...
+
+    def describe(self) -> dict[str, str | float]: ...
+
+
 Cached = Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]]

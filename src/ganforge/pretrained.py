@@ -28,11 +28,13 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from ganforge.detection.detectors import STORED, Anomalies, Detector
 from ganforge.interfaces import Inputs, Verdict
+from ganforge.layers.enlarging import Enlarging
 from ganforge.losses.elbo import Posterior, posterior
 from ganforge.randomness import derived_generator, derived_seed
 from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
 from ganforge.sampling.standing import BATCHES, IMAGES, with_standing_statistics
+from ganforge.sampling.tiles import PIXELS_AT_ONCE, Stage, in_tiles
 
 WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
@@ -154,7 +156,14 @@ class PretrainedTranslator(Sampler):
         self.source_channels: int = network.source_channels  # type: ignore[assignment]
         self.multiple: int = network.multiple  # type: ignore[assignment]
         """What the height and the width that the network itself takes are multiples of."""
+        self.scale: int = getattr(network, "scale", 1)
+        """How many times as high and as wide as its sources its images are."""
         self.eval()
+
+    @property
+    def source_shape(self) -> tuple[int, ...]:
+        """(C', S', S') of what it was trained to make images of."""
+        return self.source_channels, *(side // self.scale for side in self.image_shape[1:])
 
     @property
     def direction(self) -> Direction:
@@ -166,38 +175,66 @@ class PretrainedTranslator(Sampler):
         return getattr(self.network, "dropout_at_test", False)
 
     def forward(self, source: Tensor) -> Tensor:
-        """sources (B, C', H, W) -> images (B, C, H, W), both in [-1, 1]; H and W multiples of `multiple`."""
+        """sources (B, C', H, W) -> images (B, C, scale H, scale W), in [-1, 1]; H and W multiples of `multiple`."""
         return self.network(source)
 
-    def translate(self, images: Tensor, seed: int = 0, batch_size: int = TOGETHER) -> Tensor:
-        """Sources (B, source_channels, H, W) in [-1, 1] of any size -> images (B, C, H, W) in [-1, 1].
+    def translate(self, images: Tensor, seed: int = 0, batch_size: int = TOGETHER, tile: int | None = None) -> Tensor:
+        """Sources (B, source_channels, H, W) in [-1, 1] of any size -> images (B, C, scale H, scale W) in [-1, 1].
 
         What is missing to the next multiple is mirrored at the right and at the bottom, and cut off again. Images are
         always computed as many at a time as `batch_size`, or fewer if they are large, so that rounding never depends
         on B, nor on the other images; on the place in a batch it may. Where dropout stays on, each is computed alone,
         and its noise is a function of `seed` and its size.
+
+        A network of `layers.enlarging` makes each image in parts, of `tile` x `tile` pixels of the source, with as
+        much around them as they depend on: the whole is the same but for rounding. Without `tile` only large images
+        are made so.
         """
         if images.ndim != 4 or images.shape[1] != self.source_channels or images.numel() == 0:
             raise ValueError(
                 f"this network translates (B, {self.source_channels}, H, W) in [-1, 1], not {tuple(images.shape)}"
             )
         height, width = images.shape[-2:]
+        self.refuse_tile(tile)
+        if self.has_tiles and (tile is not None or height * width * self.scale**2 > PIXELS_AT_ONCE):
+            return torch.cat([self._tiled(image, tile) for image in images.split(1)])
         together = 1 if self.is_noisy else self.together(height, width, batch_size)
         translated = []
         for block in filled_blocks(images, together):
             with self._noise(seed):
-                translated.append(self.images(Inputs(self._padded(block)))[..., :height, :width])
+                made = self.images(Inputs(self._padded(block)))
+                translated.append(made[..., : self.scale * height, : self.scale * width])
         return torch.cat(translated)[: len(images)]
+
+    @property
+    def has_tiles(self) -> bool:
+        """Whether a pixel that it makes depends on a neighbourhood of the source, and not on all of it."""
+        return isinstance(self.network, Enlarging)
+
+    def refuse_tile(self, tile: int | None) -> None:
+        if tile is not None and not self.has_tiles:
+            raise ValueError(
+                f"tile={tile}: a part of what this network makes depends on the whole picture: leave it out"
+            )
+        if tile is not None and tile < 1:
+            raise ValueError(f"tile={tile} must be at least 1")
+
+    @torch.no_grad()
+    def _tiled(self, image: Tensor, tile: int | None) -> Tensor:
+        network: Any = self.network
+        below, above = network.reaches
+        features = in_tiles(Stage(network.features, below, 1), image.to(next(network.parameters())), tile)
+        return in_tiles(Stage(network.enlarged, above, self.scale), features, tile).float()
 
     def together(self, height: int, width: int, batch_size: int = TOGETHER) -> int:
         """How many images of this size are computed at once."""
-        return max(1, min(batch_size, PIXELS_TOGETHER // (height * width)))
+        return max(1, min(batch_size, PIXELS_TOGETHER // (height * width * self.scale**2)))
 
     def sample(self, *_: Any, **__: Any) -> NoReturn:
         raise ValueError("this network translates images and draws none: use translate(images), or src/translate.py")
 
     def _padded(self, images: Tensor) -> Tensor:
-        least = min(2 * self.multiple, self.image_shape[-1])
+        least = 1 if self.has_tiles else min(2 * self.multiple, self.image_shape[-1])
         below, right = (max(least, -(-side // self.multiple) * self.multiple) - side for side in images.shape[-2:])
         mirrors = below < images.shape[-2] and right < images.shape[-1]
         return F.pad(images, (0, right, 0, below), mode="reflect" if mirrors else "replicate")
@@ -341,9 +378,8 @@ class PretrainedDetector(nn.Module):
         raise ValueError("this network compares images and draws none: use detect(images), or src/detect.py")
 
 
-Pretrained: TypeAlias = (
-    PretrainedGenerator | PretrainedTranslator | PretrainedEncoder | PretrainedClassifier | PretrainedDetector
-)
+FromImages: TypeAlias = PretrainedTranslator | PretrainedEncoder | PretrainedClassifier | PretrainedDetector
+Pretrained: TypeAlias = PretrainedGenerator | FromImages
 
 
 def filled_blocks(images: Tensor, size: int) -> Iterator[Tensor]:
@@ -593,13 +629,14 @@ def _shape(images: Any) -> tuple[int, ...] | None:
 
 @torch.no_grad()
 def _translated_shape(network: nn.Module, size: int) -> tuple[int, ...] | None:
-    """(C, S, S) of what a generator makes of sources (C', S, S); None for another kind of network."""
+    """(C, S, S) of what a generator makes of sources (C', S / scale, S / scale); None for another kind of network."""
     channels, multiple = (getattr(network, name, None) for name in ("source_channels", "multiple"))
     if not isinstance(channels, int) or not isinstance(multiple, int):
         return None
-    if size % multiple:
-        raise ValueError(f"image_size={size} is no multiple of {multiple}, which the network needs")
-    shape = _shape(network(torch.zeros(1, channels, size, size, device="meta")))
+    scale = getattr(network, "scale", 1)
+    if size % (multiple * scale):
+        raise ValueError(f"image_size={size} is no multiple of {multiple * scale}, which the network needs")
+    shape = _shape(network(torch.zeros(1, channels, size // scale, size // scale, device="meta")))
     return shape if shape is not None and shape[1:] == (size, size) else None
 
 

@@ -35,6 +35,7 @@ GAMES = {
         *TINY["pix2pix"], "model.generator.dropout=0", "normalization.generator=instance",
         "normalization.discriminator=instance", "training.accumulate_grad_batches=2", "images=640",
     ],
+    "super-resolution": [*TINY["esrgan"], "loss=hinge", "normalization.discriminator=instance", "images=640"],
     "two domains": [*TINY["cyclegan"], "system.pool_size=0", "loss=wgan_gp", "loss.n_critic=2"],
     "pairs of images and latents": [
         *TINY["bigan"], "normalization.generator=none", "normalization.discriminator=none", "loss=wgan_gp",

@@ -99,6 +99,19 @@ def test_a_struck_translation_goes_on_to_the_same_end(tmp_path: Path, name: str,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "players"), [("srresnet", "Regression.terms"), ("esrgan", "SuperResolution.generator_terms")]
+)
+def test_struck_super_resolution_goes_on_to_the_same_end(tmp_path: Path, name: str, players: str) -> None:
+    """With the features of a network that no checkpoint holds."""
+    words = [*TINY[name], *SMALL[len(TINY["mlp"]) :], "content=[pixels,classifier]"]
+    words += ["content.classifier.extractor.epochs=1"]
+    whole = uninterrupted(tmp_path / "whole", words)
+    turn = (f"ganforge.systems.super_resolution:{players}", 130, "SIGKILL")
+    assert struck_and_resumed(whole, tmp_path / "turn", words, turn) == -signal.SIGKILL
+
+
+@pytest.mark.slow
 def test_a_struck_classifier_goes_on_to_the_same_end(tmp_path: Path) -> None:
     """In the round before which its weights start from data, in a later one, and between its error and a checkpoint."""
     words = [*TINY["improved_gan"], "data.labels=20", *SMALL[len(TINY["mlp"]) :]]

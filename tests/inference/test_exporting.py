@@ -99,6 +99,11 @@ STARTING_FROM_IMAGES = {
     ),
     "resnet": ("generator", ["model=cyclegan", "view=edges", "model.generator.blocks=1", *SMALL]),
     "resnet backwards": ("backward_generator", ["model=cyclegan", "view=edges", "model.generator.blocks=1", *SMALL]),
+    "srresnet": ("generator", ["model=srresnet", "model.generator.blocks=1", *SMALL]),
+    "rrdb": (
+        "generator",
+        ["model=rrdb", "model.generator.blocks=1", "model.generator.growth=2", "view.scale=2", *SMALL],
+    ),
     "encoder": ("encoder", ["model=vae", *SMALL[:1], "model.encoder.hidden=[8]"]),
     "convolutional encoder": ("encoder", ["model=vae_conv", *SMALL[:1], "model.encoder.width=2"]),
 }
@@ -118,6 +123,7 @@ def saved(composed: Callable[..., DictConfig], tmp_path: Path) -> Run:
         )
         for parameter in network.parameters():
             parameter.data.normal_(0, 0.2)
+        size //= getattr(network, "scale", 1)
         network(torch.randn(8, channels if part == "encoder" else 1, size, size))  # batch norm takes its averages
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
         plain["model"][part] |= {"channels": channels} | ({} if part == "encoder" else {"source_channels": 1})
@@ -189,7 +195,7 @@ def test_every_format_makes_of_images_what_the_source_makes(
     differences = export(source, list(FORMATS), tmp_path / "out")
     assert max(differences.values()) < 1e-5
     card, original = (tmp_path / "out" / "README.md").read_text(), from_pretrained(source)
-    reference, (_, side, _) = exporting.recordable(original), original.image_shape
+    reference, (_, side, _) = exporting.recordable(original), exporting.started_from(original)
     shapes = [(1, side, side), (5, side, side)]
     if part != "encoder":
         least = 2 * original.multiple

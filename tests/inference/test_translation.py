@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 
@@ -20,14 +21,14 @@ from ganforge.inference import translation
 from ganforge.inference.generation import Request as ToDraw
 from ganforge.inference.generation import generate
 from ganforge.inference.translation import Request, Translation, by_size, requested, tile, translate
-from ganforge.networks import mlp, unet, vae
+from ganforge.networks import mlp, srresnet, unet, vae
 from ganforge.pretrained import from_pretrained
 
 from ..conftest import ROOT
 
 REQUEST = Request(
     run="run", weights=None, input="photos", output=None, direction=None, apply_view=False, size=None, batch_size=3,
-    seed=0, device="cpu",
+    tile=None, seed=0, device="cpu",
 )  # fmt: skip
 EDGES = {"_target_": "ganforge.data.views.Edges"}
 
@@ -142,6 +143,29 @@ def test_size_is_that_of_a_square_as_in_training() -> None:
     translate(replace(REQUEST, input="photos/b.jpg", size=12, output="b.png"), Path("out"))
     source = read_image(Path("photos/b.jpg"), (1, 12, 12)) / 127.5 - 1
     assert torch.equal(written("b.png"), to_uint8(from_pretrained("run").translate(source[None]))[0])
+
+
+def test_pictures_become_larger_by_the_scale_in_tiles_or_whole() -> None:
+    arguments = {"source_channels": 3, "channels": 3, "scale": 2, "width": 3, "blocks": 1}
+    node = {"_target_": "ganforge.networks.srresnet.Generator", **arguments}
+    config = {"model": {"generator": node, "latent": None}, "data": {"image_size": 16, "channels": 3}}
+    save_generator(Path("sr/generator.safetensors"), srresnet.Generator(**arguments), config, {})
+    request = replace(REQUEST, run="sr")
+    place, what = translate(request, Path("out"))
+    assert what == "8 translations and comparison.png"
+    for source in files("photos"):
+        made = written(place / "images" / Path(source).with_suffix(".png"))
+        assert made.shape[1:] == tuple(2 * side for side in read_whole_image(Path("photos", source), 3).shape[1:])
+    tiled, _ = translate(replace(request, input="photos/b.jpg", tile=7, output="tiled.png"), Path("out"))
+    assert (written(tiled).int() - written(place / "images" / "b.png").int()).abs().max() <= 1
+    np.savez("images.npz", images=np.zeros((3, 5, 9, 3), np.uint8))
+    translate(replace(request, input="images.npz", output="made.npz"), Path("out"))
+    with np.load("made.npz") as made:
+        assert made["images"].shape == (3, 10, 18, 3)
+    with pytest.raises(ValueError, match="tile=7: a part of what this network makes depends on the whole picture"):
+        translate(replace(REQUEST, tile=7), Path("out2"))
+    with pytest.raises(ValueError, match="tile=0 must be at least 1"):
+        requested(OmegaConf.create({**asdict(request), "tile": 0}))
 
 
 def test_view_of_the_run_is_made_of_photographs() -> None:

@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ganforge.losses.adversarial import Hinge, LeastSquares, Minimax, NonSaturating, Relativistic, Wasserstein
+from ganforge.losses.adversarial import (
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    Relativistic,
+    RelativisticAverage,
+    Wasserstein,
+)
 
 REAL = torch.tensor([-1.5, 0.3, 2.0], dtype=torch.float64)
 FAKE = torch.tensor([0.7, -0.2, -3.0], dtype=torch.float64)
@@ -38,6 +46,10 @@ def by_hand(name: str) -> tuple[float, float]:
             -mean([log_sigmoid(r - f) for r, f in pairs]),
             -mean([log_sigmoid(f - r) for r, f in pairs]),
         ),
+        "relativistic_average": (
+            -mean([log_sigmoid(r - mean(fake)) for r in real] + [log_sigmoid(mean(real) - f) for f in fake]),
+            -mean([log_sigmoid(f - mean(real)) for f in fake] + [log_sigmoid(mean(fake) - r) for r in real]),
+        ),
     }[name]
 
 
@@ -48,6 +60,7 @@ LOSSES = {
     "wgan": Wasserstein(),
     "hinge": Hinge(),
     "relativistic": Relativistic(),
+    "relativistic_average": RelativisticAverage(),
 }
 
 
@@ -65,7 +78,7 @@ def test_gradients_match_finite_differences(name: str) -> None:
     assert torch.autograd.gradcheck(lambda f: LOSSES[name].generator(lambda: REAL, f), (fake,))
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES if name != "relativistic"])
+@pytest.mark.parametrize("name", [name for name in LOSSES if not name.startswith("relativistic")])
 def test_only_relativistic_generators_pay_for_real_logits(name: str) -> None:
     def never() -> torch.Tensor:
         raise AssertionError("the real logits were evaluated")

@@ -17,11 +17,14 @@ from ganforge.networks import (
     progan,
     r3gan,
     resnet,
+    rrdb,
     sagan,
     sngan,
     sngan_cnn,
+    srresnet,
     stylegan2,
     unet,
+    vgg_style,
 )
 
 from ..verdicts import output, projection
@@ -111,6 +114,11 @@ CODES = partial(CodeHead, codes={"categorical": [10], "continuous": 2})
         (lambda: progan.Discriminator(32, 3, fmap_base=1024, fmap_max=128), 1_114_049),
         (lambda: progan.Generator(512, 1024, 3), 23_079_115),
         (lambda: progan.Discriminator(1024, 3), 23_087_249),
+        (lambda: srresnet.Generator(3, 3, 4), 1_549_462),
+        (lambda: srresnet.Generator(3, 3, 4, blocks=5), 734_219),
+        (lambda: srresnet.Generator(3, 3, 2, blocks=5), 586_506),
+        (lambda: rrdb.Generator(3, 3, 4), 16_697_987),
+        (lambda: vgg_style.Discriminator(128, 3, kernel_size=4, hidden=100), 14_499_401),
     ],
 )
 def test_parameters_are_as_many_as_published(build: Callable[[], nn.Module], parameters: int) -> None:
@@ -225,6 +233,55 @@ def test_outputs_are_those_of_the_authors_code(
         outputs = output(translator.train(mode), sines(shape)).flatten()
         places = torch.linspace(0, len(outputs) - 1, 5).long()
         assert outputs[places].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "training", "evaluating"),
+    [
+        pytest.param(
+            lambda: srresnet.Generator(3, 3, 2, blocks=5),
+            (2, 3, 7, 9),
+            [-1.1598386, 0.6562558, 0.1758725, -0.2392054, -1.2288665],
+            [-1.0747803, 0.5284042, 0.6227906, 0.2195862, -1.2813284],
+            id="srresnet 2",
+        ),
+        pytest.param(
+            lambda: srresnet.Generator(3, 3, 4, blocks=5),
+            (2, 3, 7, 9),
+            [0.0751632, -0.1565426, -0.4450578, -0.2391811, 0.1495972],
+            [0.0297479, -0.0449514, -0.5315364, -0.4969603, 0.1174033],
+            id="srresnet 4",
+        ),
+        pytest.param(
+            lambda: rrdb.Generator(3, 3, 4, width=8, blocks=2, growth=4),
+            (2, 3, 7, 9),
+            [0.0595808, -0.039211, 0.0402213, 0.2896036, -0.0157769],
+            [0.0595808, -0.039211, 0.0402213, 0.2896036, -0.0157769],
+            id="rrdb",
+        ),
+        pytest.param(
+            lambda: vgg_style.Discriminator(128, 3, width=4, kernel_size=4, hidden=100),
+            (3, 3, 128, 128),
+            [-0.1161075, -0.5562521, 0.4583903],
+            [-0.0410906, -0.0436925, -0.0185641],
+            id="discriminator of esrgan",
+        ),
+    ],
+)
+def test_outputs_of_super_resolution_are_those_of_references(
+    network: Callable[[], nn.Module], shape: tuple[int, ...], training: list[float], evaluating: list[float]
+) -> None:
+    """Outputs, evenly spaced, of a batch of `sines` in train mode and then in eval mode, in double precision.
+
+    The numbers of SRResNet are those of github.com/leftthomas/SRGAN (MIT) before its hyperbolic tangent, the others
+    those of BasicSR (github.com/XPixelGroup/BasicSR, Apache-2.0), filled by `fill` in the order of our layers.
+    """
+    player = network().double()
+    fill(player)
+    for mode, expected in ((True, training), (False, evaluating)):
+        outputs = output(player.train(mode), sines(shape)).flatten()
+        places = torch.linspace(0, len(outputs) - 1, len(expected)).long()
+        assert outputs[places].tolist() == pytest.approx(expected, abs=1e-6)
 
 
 TRANSLATION: dict[str, tuple[Callable[..., nn.Module], dict[str, object]]] = {

@@ -91,6 +91,8 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
         "cyclegan",
         "bigan",
         "ganomaly",
+        "srgan",
+        "esrgan",
         "sngan",
         "sagan",
         "biggan",
@@ -117,6 +119,18 @@ def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model
 def test_a_turn_of_an_encoder_never_waits_either(composed: Compose) -> None:
     run = without_content(build(composed(*TINY["f_anogan"], *QUICK)))
     run.system.training_step(next(iter(rounds(run))), 0)
+    assert all(value.device == META for value in run.system.progress.latest.values())
+
+
+@pytest.mark.usefixtures("no_streams_of_such_a_device")
+@pytest.mark.parametrize("model", ["srresnet", "esrgan"])
+def test_features_that_content_is_compared_by_never_wait_either(composed: Compose, model: str) -> None:
+    words = ["content=[pixels,classifier]", "content.classifier.extractor.max_steps=1"]
+    run = build(composed(*TINY[model], *QUICK, *words))
+    run.prepare()
+    run = without_content(run)
+    run.system.training_step(next(iter(rounds(run))), 0)
+    assert {"generator/pixels", "generator/classifier"} <= run.system.progress.latest.keys()
     assert all(value.device == META for value in run.system.progress.latest.values())
 
 

@@ -13,6 +13,8 @@ RESCORED = "evaluate"
 """What is in `by` of the lines that `evaluate.py` adds: a resumed run keeps them."""
 ORIGIN = ("weights", "statistics", "seed", "fakes")
 """Entries of a stamp that say where the fakes come from; all others say how they were measured."""
+TRAINING = ("content",)
+"""Entries that say what the fakes' generator was trained with, and have no say in what may stand side by side."""
 
 HUGE = 1e100
 """Finite scores beyond it are an accident, and cannot be drawn."""
@@ -51,9 +53,13 @@ def comparable(stamp: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def decisive(stamp: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
     """The entries of a stamp that must be equal to those of the stamp `beside` it."""
-    if "fakes" in stamp or "fakes" in beside:
-        return {name: entry for name, entry in stamp.items() if name not in ORIGIN}
-    return stamp
+    aside = ORIGIN if "fakes" in stamp or "fakes" in beside else ()
+    return {name: entry for name, entry in measured_with(stamp).items() if name not in aside}
+
+
+def measured_with(stamp: dict[str, Any]) -> dict[str, Any]:
+    """A stamp without what it says of the training."""
+    return {name: entry for name, entry in stamp.items() if name not in TRAINING}
 
 
 def short_names(subjects: Iterable[Path]) -> dict[Path, str]:

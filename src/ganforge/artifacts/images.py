@@ -20,6 +20,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """What is read, whatever a file is called: Pillow would hand others, such as EPS, to programs that execute them."""
 
 WHITE_IS_ZERO = 0
+ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
+"""The EXIF tag that says how a camera was held, and its values that exchange width and height."""
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -87,6 +89,17 @@ def read_image(path: Path, shape: tuple[int, ...]) -> Tensor:
 def read_whole_image(path: Path, channels: int) -> Tensor:
     """All of any picture as (C, H, W) uint8 of its own size, as of `read_image`."""
     return _pixels(_decoded(path, "L" if channels == 1 else "RGB"))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(H, W) of what `read_whole_image` reads, without decoding it."""
+    try:
+        with Image.open(path, formats=FORMATS) as opened:
+            turned = opened.getexif().get(ORIENTATION, 1) in TURNED
+            width, height = opened.size
+    except Exception as error:  # Pillow raises nearly anything for bytes that were tampered with
+        raise ValueError(f"{path} is not a readable image: {error}") from error
+    return (width, height) if turned else (height, width)
 
 
 def read_halves(path: Path, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[Tensor, Tensor]:

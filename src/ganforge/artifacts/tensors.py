@@ -58,7 +58,8 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
     """
     model = config["model"]
     data = {fact: config["data"][fact] for fact in FACTS if fact in config["data"]}
-    trained = {part: config[part] for part in ("loss", "optimizer", "seed", "images")}
+    trained = {part: config[part] for part in ("optimizer", "seed", "images")}
+    trained |= {part: without_files(config[part]) for part in ("loss", "content") if config.get(part)}
     if network == "detector":
         detector = config["detector"] if "detector" in config else config["system"]["detector"]
         return {"detector": detector, "model": dict(model), "data": data, **trained}
@@ -76,6 +77,13 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
         **translation,
         **trained,
     }
+
+
+def without_files(node: Any) -> Any:
+    """A part of a configuration without the places of files of weights."""
+    if not isinstance(node, Mapping):
+        return node
+    return {key: without_files(value) for key, value in node.items() if key != "weights"}
 
 
 def drawing_part(model: Mapping[Any, Any]) -> str:

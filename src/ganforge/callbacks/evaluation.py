@@ -42,6 +42,7 @@ class Evaluation(Periodic):
         trainer.strategy.barrier()
         if not trainer.is_global_zero:
             self.evaluator.prepare(data, module.device, self.sampler(module))
+        self.evaluator.stamp |= module.stamp()
 
     def due(self, trainer: Trainer, module: System) -> None:
         fake = self._fakes(trainer, module)

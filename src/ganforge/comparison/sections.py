@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ganforge.artifacts.evaluations import Evaluation, comparable, order
+from ganforge.artifacts.evaluations import Evaluation, comparable, measured_with, order
 from ganforge.artifacts.records import leaves
 from ganforge.comparison.groups import collected
 from ganforge.comparison.runs import Run
@@ -148,7 +148,7 @@ def section(points: list[Point], fakes: dict[str, list[Evaluation]]) -> Section:
         )
     if mode:
         groups.sort(key=lambda group: order(mean_and_deviation(group.best)[0], mode))
-    stamp = points[0].evaluation.stamp
+    stamp = measured_with(points[0].evaluation.stamp)
     beside = {
         name: evaluation.scores[score]
         for name, evaluations in fakes.items()
@@ -159,7 +159,7 @@ def section(points: list[Point], fakes: dict[str, list[Evaluation]]) -> Section:
 
 
 def key(stamp: dict[str, Any]) -> str:
-    return json.dumps(stamp, sort_keys=True)
+    return json.dumps(measured_with(stamp), sort_keys=True)
 
 
 def mean_and_deviation(values: list[float]) -> tuple[float, float | None]:

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from ganforge.artifacts.checkpoints import AtomicCheckpointIO
+from ganforge.artifacts.tensors import Cache
 from ganforge.compat.lightning import MultiProcessingLauncher, leave_signals_alone
 from ganforge.configuration.arguments import refuse_wrong_arguments
 from ganforge.configuration.needs import (
@@ -29,6 +30,7 @@ from ganforge.configuration.needs import (
     refuse_other_budgets,
     refuse_other_games,
     refuse_other_launchers,
+    refuse_other_scales,
     refuse_scores_of_nothing,
     refuse_uneven_ranks,
     refuse_unlearned_classes,
@@ -66,10 +68,15 @@ class Experiment:
         """At most."""
         return self.data.batch_size * self.system.batches_per_round * self.system.largest_batch_multiple
 
+    def prepare(self) -> None:
+        """Before processes part, so that what is learned of the data is learned once."""
+        self.system.prepare(self.data.train_split, self.data.held_out_split, Cache(Path(self.config.paths.cache)))
+
     def fit(self, checkpoint: Path | None = None) -> None:
         """Train, from `checkpoint` on if there is one; raises what went wrong, also if it did in another process."""
         if isinstance(self.trainer.strategy.launcher, MultiProcessingLauncher):
             start_ignoring_signals(resource_tracker.ensure_running)
+        self.prepare()
         try:
             self.trainer.fit(self.system, datamodule=self.data, ckpt_path=checkpoint, weights_only=True)
         except Exception as error:
@@ -124,6 +131,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     refuse_scores_of_nothing(system, config, data)
     refuse_mixed_gradients(system)
     refuse_meaningless_signs(system)
+    refuse_other_scales(system, data)
     refuse_low_precision(system, config.trainer.precision)
     if described:
         load(data, config)

@@ -22,6 +22,7 @@ from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.f_anogan import FAnoGAN
 from ganforge.systems.gan import GANModule
 from ganforge.systems.semi_supervised import SemiSupervisedGAN
+from ganforge.systems.super_resolution import Regression, SuperResolution
 from ganforge.systems.system import System
 from ganforge.systems.vae import VAE
 
@@ -33,6 +34,7 @@ LIMITS = (
 OTHER_METRICS = {"images": "self_supervised, inception or none", "points": "mixture or none"}
 """Those that need nothing but what a kind of data gives."""
 WITH_SOURCES = {
+    "smaller sources": "Use view=downscaled",
     "pairs": "Use view=edges, or data=pairs",
     "sources": "Use view=edges, data=domains or data=two_sets",
 }
@@ -158,6 +160,8 @@ def refuse_other_games(config: DictConfig) -> None:
             "regularizer=, condition=auxiliary and condition=codes are for GANs from noise to image with turns of "
             f"their own, and {system.__name__} is none: leave them out"
         )
+    if config.get("content") and not issubclass(system, Regression | SuperResolution):
+        raise ValueError(f"content= is for super-resolution, and {system.__name__} is none: leave it out")
     if config.get("augment") is not None and "augment" not in config.system:
         raise ValueError(
             f"augment= is for discriminators of images from noise alone, and {system.__name__} has none: leave it out"
@@ -167,7 +171,7 @@ def refuse_other_games(config: DictConfig) -> None:
 def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     """Parts say what they `need` of the data, and the data says what it `gives`: more once it is loaded."""
     system: Any = get_object(config.system._target_) if "_target_" in config.get("system", ()) else None
-    translated = sorted(getattr(system, "needs", frozenset()) & set(WITH_SOURCES))
+    translated = [need for need in WITH_SOURCES if need in getattr(system, "needs", ())]
     needs = [(f"the system {system.__name__}", frozenset({need}), WITH_SOURCES[need]) for need in translated]
     for_translation = "for a model that translates, such as model=pix2pix"
     if data.own_sources and system is not None and not translated:
@@ -177,6 +181,11 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
             raise ValueError(f"view={data.view.name} is {for_translation}: leave it out")
         if data.own_sources:
             raise ValueError(f"view={data.view.name} makes sources, and {data.name} has its own: leave it out")
+        if data.view.scale > 1 and "smaller sources" not in translated:
+            raise ValueError(
+                f"view={data.view.name} makes smaller sources, for model=srresnet, srgan, rrdb or esrgan: use "
+                "view=low_resolution"
+            )
         needs.append((f"view={data.view.name}", data.view.needs, "Leave view= out"))
     if "condition" in config and config.condition.labels:
         needs.append(("the condition", frozenset({"labels"}), "Leave condition= out"))
@@ -194,6 +203,9 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
         needs.append(("loss.likelihood=bernoulli", frozenset({"images"}), "Use loss.likelihood=gaussian"))
     for name, node in (config.get("regularizers") or {}).items():
         needs.append((f"the regularizer {name}", get_object(node._target_).needs, "Leave regularizer= out"))
+    for name, node in (config.get("content") or {}).items():
+        needed = get_object(node.extractor._target_).needs if "extractor" in node else frozenset()
+        needs.append((f"content={name}", needed, "Use content=[pixels] or content=[self_supervised]"))
     if config.get("augment") is not None:
         augment = get_object(config.augment._target_)
         needs.append((f"the augmentation {augment.__name__}", augment.needs, "Leave augment= out"))
@@ -201,6 +213,17 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
         for missing in sorted(needed - data.gives):
             what, why = ("class labels", data.why_unlabelled) if missing == "labels" else (missing, "")
             raise ValueError(f"{part} needs {what}, and {data.name} has none{why}. {advice}")
+
+
+def refuse_other_scales(system: System, data: InMemoryData) -> None:
+    """A generator enlarges by as much as the view makes its sources smaller."""
+    if isinstance(system, Regression | SuperResolution) and data.view is not None:
+        scale = getattr(system.generator, "scale", 1)
+        if scale != data.view.scale:
+            raise ValueError(
+                f"the generator enlarges {scale} times, and view.scale={data.view.scale}: leave out "
+                "model.generator.scale=, or choose model=srresnet, srgan, rrdb or esrgan"
+            )
 
 
 def refuse_few_held_out(config: DictConfig, data: InMemoryData) -> None:

@@ -276,7 +276,8 @@ class InMemoryData(LightningDataModule):
         unlabelled = self.num_classes is None and hasattr(self, "train_split")
         unlabelled |= self.normal is not None and len(self.normal) == 1
         sources = self.own_sources if self.view is None else {"sources", "pairs"}
-        return frozenset({self.kind} if unlabelled else {self.kind, "labels"}) | sources
+        smaller = {"smaller sources"} if self.view is not None and self.view.scale > 1 else set()
+        return frozenset({self.kind} if unlabelled else {self.kind, "labels"}) | sources | smaller
 
     @abstractmethod
     def load(self) -> tuple[Batch, Batch]:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganforge.data.bicubic import bicubic
+
 BLANK = 128
 BLOCK = 1000
 LUMA = (19595, 38470, 7471)
@@ -14,12 +16,14 @@ LUMA = (19595, 38470, 7471)
 
 
 class View:
-    """A function of uint8 images (B, C, H, W) to uint8 images (B, C', H, W) that draws nothing, on any device."""
+    """uint8 images (B, C, H, W) -> uint8 images (B, C', H / scale, W / scale), without chance and on any device."""
 
     name: ClassVar[str]
     """The word of `view=`."""
     needs: ClassVar[frozenset[str]] = frozenset({"images"})
     """As of a `FeatureExtractor`."""
+    scale: int = 1
+    """How many times as high and as wide as their views images are."""
 
     def channels(self, channels: int) -> int:
         """Those of the view of images with so many; ValueError where nothing would be left to translate."""
@@ -88,6 +92,26 @@ class LowResolution(View):
     def __call__(self, images: Tensor) -> Tensor:
         small = F.avg_pool2d(images.float(), self.factor).round_()
         return F.interpolate(small, images.shape[-2:], mode="bicubic").round_().clamp_(0, 255).byte()
+
+
+@dataclass(frozen=True)
+class Downscaled(View):
+    """Images `scale` times smaller, by antialiased bicubic interpolation as MATLAB's `imresize` has it, rounded."""
+
+    name = "downscaled"
+    scale: int
+
+    def __post_init__(self) -> None:
+        if self.scale < 2:
+            raise ValueError(f"view.scale must be at least 2, got {self.scale}")
+
+    def refuse_size(self, image_size: int) -> None:
+        if image_size % self.scale:
+            raise ValueError(f"view.scale={self.scale} does not divide images of {image_size}x{image_size}")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
+        return bicubic(images, (height // self.scale, width // self.scale))
 
 
 @dataclass(frozen=True)

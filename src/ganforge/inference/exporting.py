@@ -21,6 +21,7 @@ from ganforge.artifacts.tensors import portable, save_generator
 from ganforge.inference.model_card import DATASETS, any_size_in_pt2, model_card
 from ganforge.pretrained import (
     Direction,
+    FromImages,
     Pretrained,
     PretrainedClassifier,
     PretrainedDetector,
@@ -146,25 +147,22 @@ def public_stamp(stamp: dict[str, Any], target: str) -> dict[str, Any]:
 def inputs(pretrained: Pretrained, count: int) -> tuple[Tensor, ...]:
     """The first latents of seed 0, and the classes in turn where there are any; or pictures of noise to start from."""
     if not isinstance(pretrained, PretrainedGenerator):
-        return (noise(pretrained, count, *pretrained.image_shape[1:]),)
+        return (noise(pretrained, count, *started_from(pretrained)[1:]),)
     latents = pretrained.latents(count)
     if pretrained.num_classes is None:
         return (latents,)
     return latents, torch.arange(count) % pretrained.num_classes
 
 
-def noise(
-    pretrained: PretrainedTranslator | PretrainedEncoder | PretrainedClassifier | PretrainedDetector,
-    count: int,
-    height: int,
-    width: int,
-) -> Tensor:
+def noise(pretrained: FromImages, count: int, height: int, width: int) -> Tensor:
     """Pictures (count, C, H, W) in [-1, 1] of what the network starts from."""
-    channels = pretrained.image_shape[0]
-    if isinstance(pretrained, PretrainedTranslator):
-        channels = pretrained.source_channels
-    shape = (count, channels, height, width)
+    shape = (count, started_from(pretrained)[0], height, width)
     return torch.rand(shape, generator=derived_generator("export", *shape)) * 2 - 1
+
+
+def started_from(pretrained: FromImages) -> tuple[int, ...]:
+    """(C, H, W) of the pictures that it was trained on."""
+    return pretrained.source_shape if isinstance(pretrained, PretrainedTranslator) else pretrained.image_shape
 
 
 def names(pretrained: Pretrained) -> tuple[list[str], list[str]]:
@@ -189,7 +187,7 @@ def write_and_compare(pretrained: Pretrained, name: str, folder: Path) -> float:
     draw, source = FORMATS[name].load(file), recordable(pretrained)
     batches = [inputs(pretrained, count) for count in COMPARED]
     if isinstance(pretrained, PretrainedTranslator) and (name != "pt2" or any_size_in_pt2(pretrained)):
-        multiple, (_, height, width) = pretrained.multiple, pretrained.image_shape
+        multiple, (_, height, width) = pretrained.multiple, pretrained.source_shape
         batches.append((noise(pretrained, COMPARED[-1], height + multiple, width + 2 * multiple),))
     difference = torch.stack(
         [
@@ -248,7 +246,7 @@ def program(pretrained: Pretrained, *, any_size: bool) -> ExportedProgram:
     example = inputs(pretrained, RECORDED)
     free: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
     if any_size and isinstance(pretrained, PretrainedTranslator):
-        multiple, side = pretrained.multiple, max(pretrained.image_shape[-1], 2 * pretrained.multiple)
+        multiple, side = pretrained.multiple, max(pretrained.source_shape[-1], 2 * pretrained.multiple)
         example = (noise(pretrained, RECORDED, side, side),)
         free |= {2: multiple * torch.export.Dim("height", min=1), 3: multiple * torch.export.Dim("width", min=1)}
     exported = torch.export.export(recordable(pretrained), example, dynamic_shapes=tuple(free for _ in example))

@@ -25,6 +25,10 @@ DATASETS = {
     "ganforge.data.benchmarks.FashionMNIST": ("zalando-datasets/fashion_mnist", "Fashion-MNIST"),
     "ganforge.data.benchmarks.SVHN": ("ufldl-stanford/svhn", "SVHN"),
     "ganforge.data.benchmarks.CIFAR10": ("uoft-cs/cifar10", "CIFAR-10"),
+    "ganforge.data.patches.Photographs": (
+        "photographs",
+        "photographs that scikit-learn and matplotlib ship",
+    ),
     "ganforge.data.mixture2d.Mixture2d": ("mixture2d", "a mixture of Gaussians in the plane"),
 }
 """Public data by its `_target_`: an identifier (the Hub's own where it has a slash), and what it is called."""
@@ -105,7 +109,8 @@ def ranges(pretrained: Pretrained, differences: dict[str, float]) -> list[str]:
     if isinstance(pretrained, PretrainedDetector):
         return [f"Images and reconstructions are (B, {shape}) in [-1, 1], scores (B,): larger ones are more abnormal."]
     channels, (made, height, width) = pretrained.source_channels, pretrained.image_shape
-    sentences = [f"Sources are (B, {channels}, H, W) and images (B, {made}, H, W), in [-1, 1]."]
+    times = "" if pretrained.scale == 1 else f"{pretrained.scale} "
+    sentences = [f"Sources are (B, {channels}, H, W) and images (B, {made}, {times}H, {times}W), in [-1, 1]."]
     sentences += [f"It was trained at {width}x{height}; {code('translate')} takes any height and width."]
     multiple = pretrained.multiple
     if any(file != "model.safetensors" for file in differences):
@@ -125,7 +130,7 @@ def any_size_in_pt2(translator: PretrainedTranslator) -> bool:
 
     It treats a size of one as unlike all others.
     """
-    return translator.image_shape[-1] >= 2 * translator.multiple
+    return translator.source_shape[-1] >= 2 * translator.multiple
 
 
 def inert(value: Any) -> Any:
@@ -179,6 +184,8 @@ def kind(pretrained: Pretrained) -> tuple[str, str]:
     if isinstance(pretrained, PretrainedDetector):
         return "gan", f"A detector of abnormal images ({pretrained.network.method})"
     if isinstance(pretrained, PretrainedTranslator):
+        if "adversarial" not in pretrained.config["loss"]:
+            return "super-resolution", "A network that enlarges images"
         return "gan", "The generator of a generative adversarial network that translates images"
     if "adversarial" in pretrained.config["loss"]:
         return "gan", "A generative adversarial network"
@@ -215,9 +222,10 @@ def training(pretrained: Pretrained) -> list[list[str]]:
     """What was trained on what, and how; a row for each choice."""
     config, loss = pretrained.config, pretrained.config["loss"]
     trained = pretrained.network.parts[0] if isinstance(pretrained, PretrainedDetector) else part(config)
-    parts = {trained: network(config), "loss": loss.get("adversarial", loss)}
+    parts = {trained: network(config), "loss": loss.get("adversarial", None if "terms" in loss else loss)}
     parts |= {f"penalty {code(name)}": node for name, node in (loss.get("penalties") or {}).items()}
     parts |= {"constraint": loss.get("constraint")}
+    parts |= {f"content {code(name)}": node for name, node in (pretrained.config.get("content") or {}).items()}
     parts |= {f"optimizer of the {player}": config["optimizer"].get(player) for player in PLAYERS}
     weights = sum(parameter.numel() for parameter in pretrained.network.parameters())
     return [
@@ -304,7 +312,7 @@ def snippet(file: str, pretrained: Pretrained) -> str:
     if isinstance(pretrained, PretrainedGenerator):
         lines = drawing(pretrained)[file]
     elif isinstance(pretrained, PretrainedTranslator):
-        shape = (16, pretrained.source_channels, *pretrained.image_shape[1:])
+        shape = (16, *pretrained.source_shape)
         lines = starting_from_images(shape, "images", "source", "translator", "translate")[file]
     else:
         shape = (16, *pretrained.image_shape)

@@ -54,6 +54,7 @@ class Request:
     apply_view: bool
     size: int | None
     batch_size: int
+    tile: int | None
     seed: int
     device: str
 
@@ -67,7 +68,7 @@ def requested(config: DictConfig) -> Request:
         raise ValueError("say what to translate: input=<a picture, a folder of pictures, or an .npz>")
     checked_direction(request.direction)
     refuse_other_devices(request.device)
-    for key, number in (("batch_size", request.batch_size), ("size", request.size)):
+    for key, number in (("batch_size", request.batch_size), ("size", request.size), ("tile", request.tile)):
         if number is not None and number < 1:
             raise ValueError(f"{key}={number} must be at least 1")
     return request
@@ -84,6 +85,7 @@ class Translation:
     size: int | None
     batch_size: int
     seed: int
+    tile: int | None = None
 
     def read(self, path: Path) -> Tensor:
         """The source (C', H, W) that a picture is, or that the view makes of it."""
@@ -110,12 +112,17 @@ class Translation:
     def __call__(self, sources: Tensor) -> Tensor:
         """Sources (B, C', H, W) -> images (B, C, H, W); ValueError where memory does not suffice."""
         try:
-            images = self.translator.translate(to_unit_range(sources, torch.float32), self.seed, self.batch_size)
+            images = self.translator.translate(
+                to_unit_range(sources, torch.float32), self.seed, self.batch_size, self.tile
+            )
             return to_uint8(images.cpu())
         except (RuntimeError, MemoryError) as error:
             if isinstance(error, MemoryError) or "memory" in str(error):
                 height, width = sources.shape[-2:]
-                raise ValueError(f"not enough memory for {width}x{height} pixels: size= makes them fewer") from error
+                advice = (
+                    "size= makes them fewer" if not self.translator.has_tiles else "tile= makes it in smaller parts"
+                )
+                raise ValueError(f"not enough memory for {width}x{height} pixels: {advice}") from error
             raise
 
     def together(self, source: Tensor) -> int:
@@ -169,7 +176,8 @@ def prepared(translator: PretrainedTranslator, request: Request, source: Path) -
     if channels not in (1, 3) or made not in (1, 3):
         raise ValueError(f"{source} makes {made} channels of {channels}, and a picture has 1 or 3")
     translator.to(device_of(request.device))
-    return Translation(translator, view, channels, request.size, request.batch_size, request.seed)
+    translator.refuse_tile(request.tile)
+    return Translation(translator, view, channels, request.size, request.batch_size, request.seed, request.tile)
 
 
 def stored_view(translator: PretrainedTranslator, source: Path) -> tuple[View, int]:
@@ -200,7 +208,7 @@ def translate_archive(translation: Translation, given: Path, file: Path) -> str:
     """An .npz with `images` (N, H, W, C), and with the labels of the given one."""
     images, labels = read_archive(given)
     first = archived(translation, images[:1])
-    height, width = first.shape[-2:]
+    height, width = (translation.translator.scale * side for side in first.shape[-2:])
     shape = (len(images), height, width, translation.translator.image_shape[0])
     step = translation.together(first)
     with replacing(file) as opened, zipfile.ZipFile(opened, "w") as archive:

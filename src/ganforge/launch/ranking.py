@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
-from ganforge.artifacts.evaluations import best_of_training, order
+from ganforge.artifacts.evaluations import best_of_training, measured_with, order
 from ganforge.artifacts.records import read_yaml, write_json
 from ganforge.launch.messages import shown
 from ganforge.process.terminal import plain_console
@@ -69,7 +69,7 @@ def job_record(status: Path) -> dict[str, Any]:
         "mode": metrics["mode"],
         "score": evaluation["scores"][metrics["monitor"]],
         "images_seen": evaluation["images_seen"],
-        "stamp": json.dumps(evaluation["stamp"], sort_keys=True),
+        "stamp": json.dumps(measured_with(evaluation["stamp"]), sort_keys=True),
     }
 
 

@@ -85,3 +85,22 @@ class Relativistic:
 
     def generator(self, real_logits: Callable[[], Tensor], fake_logits: Tensor) -> Tensor:
         return F.softplus(real_logits() - fake_logits).mean()
+
+
+class RelativisticAverage:
+    """Is an image more real than the average one of the other kind? (Jolicoeur-Martineau 2018; Wang et al. 2018, 3.2).
+
+    The mean of the two cross-entropies, as the authors of ESRGAN compute it; its equations 1 and 2 have their sum. As
+    there, gradients also flow through the averages; BasicSR's code of today holds them fixed in turns of the
+    discriminator. Averages are over the images that a process has in a batch.
+    """
+
+    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        return self._cross_entropies(real_logits, fake_logits)
+
+    def generator(self, real_logits: Callable[[], Tensor], fake_logits: Tensor) -> Tensor:
+        return self._cross_entropies(fake_logits, real_logits())
+
+    @staticmethod
+    def _cross_entropies(better: Tensor, worse: Tensor) -> Tensor:
+        return 0.5 * (F.softplus(worse.mean() - better).mean() + F.softplus(worse - better.mean()).mean())

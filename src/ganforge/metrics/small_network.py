@@ -142,6 +142,11 @@ class TrainedExtractor(ABC):
     def describe(self) -> dict[str, str | float]:
         return {"extractor": f"{self.name}:{self.digest}", "extractor_accuracy": round(self.accuracy, 4)}
 
+    @property
+    def layers(self) -> nn.Sequential:
+        """What a `ContentExtractor` offers."""
+        return self.network.stages
+
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         return self.outputs(normalised(images))
 

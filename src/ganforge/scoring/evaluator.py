@@ -118,7 +118,7 @@ class Evaluator:
             "weights": self.sample_from,
             **({"statistics": self.statistics} if self.statistics == "standing" else {}),
             "seed": self.seed,
-            **({} if self.translation is None else {"sources": self.translation.fingerprint}),
+            **({} if self.translation is None else self.translation.stamp),
             **self._settings(),
             "versions": {name: version(name) for name in ("ganforge", "torch", "torchmetrics")},
         }

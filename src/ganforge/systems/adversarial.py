@@ -24,10 +24,7 @@ class AdversarialModule(System):
     players: ClassVar = ("discriminator", "generator")
     averages: ClassVar = {"averaged": "generator"}
     plays: ClassVar = Game
-    goes_with: ClassVar = (
-        "a model that has a discriminator, and any loss but elbo, which goes with model=vae or vae_conv, and izi_f, "
-        "which goes with model=f_anogan"
-    )
+    goes_with: ClassVar = "a model that has a discriminator, and any adversarial loss"
     per_sample: ClassVar[bool] = False
     """Whether each fake needs a gradient of its own."""
     generator: nn.Module

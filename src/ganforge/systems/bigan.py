@@ -30,7 +30,7 @@ class BiGAN(AdversarialModule):
     loss is what Donahue et al. do (their section 3.3), and Zenati et al. 2018.
     """
 
-    goes_with: ClassVar = "model=bigan, and any loss but elbo and izi_f"
+    goes_with: ClassVar = "model=bigan, and any adversarial loss"
     drawing: ClassVar = {"ema": "averaged.generator", "live": "generator.generator"}
     generator: Team
     averaged: Team

@@ -26,7 +26,7 @@ class CycleGAN(AdversarialModule):
     """
 
     needs: ClassVar = frozenset({"sources"})
-    goes_with: ClassVar = "model=cyclegan, and any loss but elbo and izi_f"
+    goes_with: ClassVar = "model=cyclegan, and any adversarial loss"
     drawing: ClassVar = {"ema": "averaged.b", "live": "generator.b"}
     generator: Team
     discriminator: Team

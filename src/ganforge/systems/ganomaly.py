@@ -29,7 +29,7 @@ class GANomaly(AdversarialModule):
     times the mean absolute one of pixels (equation 2), and `latents` times the mean squared one of latents (eq. 3).
     """
 
-    goes_with: ClassVar = "model=ganomaly, and any loss but elbo and izi_f"
+    goes_with: ClassVar = "model=ganomaly, and any adversarial loss"
     drawing: ClassVar = {}
 
     def __init__(

@@ -20,7 +20,7 @@ class Pix2Pix(GANModule):
     """
 
     needs: ClassVar = frozenset({"pairs"})
-    goes_with: ClassVar = "model=pix2pix, and any loss but elbo and izi_f"
+    goes_with: ClassVar = "model=pix2pix, and any adversarial loss"
 
     def __init__(self, l1: float, **adversarial: Any) -> None:
         super().__init__(latent=None, **adversarial)  # type: ignore[arg-type]  # sources stand in its place

@@ -29,7 +29,7 @@ class ProgressiveGAN(GANModule):
     optimizers forget their moments.
     """
 
-    goes_with: ClassVar = "model=progan, and any loss but elbo"
+    goes_with: ClassVar = "model=progan, and any adversarial loss"
     generator: Any
     discriminator: Any
 

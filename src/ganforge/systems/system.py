@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ganforge.compat.torch import unscale_before_step
 from ganforge.detection.detectors import Detector
-from ganforge.interfaces import Batch, Progress, Terms
+from ganforge.interfaces import Batch, Cached, Progress, Terms
 from ganforge.process.memory import keep_freed_memory
 from ganforge.randomness import derived_seed
 from ganforge.sampling.sampler import Sampler
@@ -104,6 +104,13 @@ class System(LightningModule):
     def finished(self) -> dict[str, nn.Module]:
         """The averaged networks that a run leaves, by the names of their files; the generator is what draws."""
         return {"generator": self.sampler().network}
+
+    def prepare(self, train: Batch, held_out: Batch, cached: Cached) -> None:
+        """What a system has to learn of the data before its first round; `cached` is as of a `FeatureExtractor`."""
+
+    def stamp(self) -> dict[str, Any]:
+        """What is to be said of its training beside its scores, once it is prepared."""
+        return {}
 
     def pictures(self, held_out: Batch) -> dict[str, Tensor]:
         """What is to be seen beside samples, or in their place: names, and images (rows, columns, C, H, W) in [-1, 1].
