@@ -53,7 +53,7 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
     """That part of a run's configuration which goes with the weights: how they came about, and no place on a disk.
 
     What makes images is called `generator` there, also where it is a decoder, or works in the other direction. Of a
-    translation it says the direction, and the view that the sources are, if they are one.
+    translation it says the direction, and the view that the sources are, if they are one; or the names of the domains.
     """
     model = config["model"]
     part = drawing_part(model) if network == "generator" else network
@@ -62,6 +62,7 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
     if model.get("latent") is None:
         backward = network == "backward_generator" or config.get("direction") == "b_to_a"
         translation = {"direction": "b_to_a" if backward else "a_to_b", "view": config.get("view")}
+        translation |= {"domains": config["domains"]} if "domains" in config else {}
     return {
         "model": {name: model[part], "latent": model.get("latent")},
         "data": {fact: config["data"][fact] for fact in FACTS if fact in config["data"]},

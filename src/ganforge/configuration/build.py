@@ -20,6 +20,7 @@ from ganforge.compat.lightning import MultiProcessingLauncher, leave_signals_alo
 from ganforge.configuration.arguments import refuse_wrong_arguments
 from ganforge.configuration.needs import (
     has_scores,
+    needs_domains,
     refuse_few_held_out,
     refuse_low_precision,
     refuse_meaningless_signs,
@@ -103,7 +104,7 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     described = None not in (
         data.image_size,
         data.channels,
-        data.num_classes if config.condition.labels else 0,
+        data.num_classes if config.condition.labels or needs_domains(config) else 0,
         data.source_channels if data.gives & {"sources"} else 0,
     )
     if not described:
@@ -129,6 +130,8 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
     system.hparams.update(OmegaConf.to_container(config))
+    if needs_domains(config):
+        system.hparams["domains"] = list(data.class_names or map(str, range(config.data.num_classes)))
     system.hparams[TRAINING_IMAGES] = sample_fingerprint(data.train_split, data.train_sources)
     return Experiment(config, data, system, trainer)
 

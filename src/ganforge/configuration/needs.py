@@ -167,6 +167,9 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     system: Any = get_object(config.system._target_) if "_target_" in config.get("system", ()) else None
     translated = sorted(getattr(system, "needs", frozenset()) & set(WITH_SOURCES))
     needs = [(f"the system {system.__name__}", frozenset({need}), WITH_SOURCES[need]) for need in translated]
+    if needs_domains(config):
+        advice = "Use data=folder with a folder for each domain, or any data with classes"
+        needs.append((f"the system {system.__name__}", frozenset({"labels"}), advice))
     for_translation = "for a model that translates, such as model=pix2pix"
     if data.own_sources and system is not None and not translated:
         raise ValueError(f"{data.name} has sources {for_translation}: use data=folder or data=arrays")
@@ -194,6 +197,12 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
             raise ValueError(f"{part} needs {what}, and {data.name} has none{why}. {advice}")
 
 
+def needs_domains(config: DictConfig) -> bool:
+    """Whether the system translates between the classes of the data."""
+    system = get_object(config.system._target_) if "_target_" in config.get("system", ()) else None
+    return "labels" in getattr(system, "needs", ())
+
+
 def refuse_few_held_out(config: DictConfig, data: InMemoryData) -> None:
     """Scores compare with two images at least; without scores one is shown beside the samples, made of one source."""
     kinds = [("images", 2 if has_scores(config) else 1, data.train_split, data.held_out_split)]
@@ -219,7 +228,9 @@ def has_scores(config: DictConfig) -> bool:
 
 
 def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData) -> None:
-    """With a condition every player must take labels."""
+    """With a condition every player must take labels, and not for something else."""
+    if config.condition.labels and needs_domains(config):
+        raise ValueError(f"the system {type(system).__name__} takes labels for domains: leave condition= out")
     for player in system.players if config.condition.labels else ():
         layers = getattr(system, player).modules()
         if not any(getattr(layer, "num_classes", None) == data.num_classes for layer in layers):
