@@ -41,6 +41,7 @@ TINY = {
         "model=cyclegan", "view=edges", "model.generator.width=2", "model.generator.blocks=1",
         "model.discriminator.receptive_field=16",
     ],
+    "stargan": ["model=stargan", "model.generator.width=2", "model.generator.blocks=1", "model.discriminator.width=2"],
 }  # fmt: skip
 """Overrides for the smallest version of each model."""
 LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))

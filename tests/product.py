@@ -51,8 +51,9 @@ def is_played(cell: Cell) -> bool:
     if cell["system"] == "one_stage" and cell["model"] in ("progan", "stylegan2"):  # images compared with one another
         return False
     if cell["model"] not in NOISE_TO_IMAGE:
-        plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"
-        return plain and (cell["fakes"] == "shared" or cell["model"] == "pix2pix")
+        plain = cell["system"] == "gan" and cell["condition"] == "none"
+        augmented = cell["augment"] == "none" or cell["model"] == "stargan"
+        return plain and augmented and (cell["fakes"] == "shared" or cell["model"] in ("pix2pix", "stargan"))
     return True
 
 
@@ -88,6 +89,8 @@ def words(cell: Cell, archive: Path) -> list[str]:
     chosen = [*TINY[cell["model"]], f"loss={cell['loss']}", "data=arrays", f"data.path={archive}", *QUICK]
     if cell["model"] in NOISE_TO_IMAGE:
         chosen += [f"system={cell['system']}", f"condition={cell['condition']}", f"augment={cell['augment']}"]
+    if cell["model"] == "stargan":
+        chosen.append(f"augment={cell['augment']}")
     if cell["system"] == "one_stage":
         chosen.append("normalization.discriminator=layer")
     if cell["system"] == "progressive":

@@ -38,6 +38,7 @@ GAMES = {
         "normalization.discriminator=instance", "training.accumulate_grad_batches=2", "images=640",
     ],
     "two domains": [*TINY["cyclegan"], "system.pool_size=0", "loss=wgan_gp", "loss.n_critic=2"],
+    "several domains": [*TINY["stargan"], "loss.n_critic=2", "images=640", "training.accumulate_grad_batches=2"],
     "a classifier": [*TINY["mlp"], "condition=auxiliary", "loss=hinge", "images=640"],
     "codes": [*TINY["mlp"], "condition=codes", "images=640"],
     "all at once": [

@@ -88,7 +88,9 @@ def test_struck_autoencoder_goes_on_to_the_same_end(whole_autoencoder: Path, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "players"), [("pix2pix", "Pix2Pix"), ("cyclegan", "CycleGAN")])
+@pytest.mark.parametrize(
+    ("name", "players"), [("pix2pix", "Pix2Pix"), ("cyclegan", "CycleGAN"), ("stargan", "StarGAN")]
+)
 def test_a_struck_translation_goes_on_to_the_same_end(tmp_path: Path, name: str, players: str) -> None:
     """With its dropout, and with its pools of fakes; in a turn, and asked to stop while it is scored."""
     words = [*TINY[name], *SMALL[len(TINY["mlp"]) :]]

@@ -20,6 +20,7 @@ from ganforge.networks import (
     sagan,
     sngan,
     sngan_cnn,
+    stargan,
     stylegan2,
     unet,
 )
@@ -51,6 +52,10 @@ CODES = partial(CodeHead, codes={"categorical": [10], "continuous": 2})
         (lambda: resnet.Generator(3, 3), 11_378_179),
         (lambda: resnet.Generator(3, 3, blocks=6), 7_837_699),
         (lambda: resnet.Generator(1, 3, width=32, blocks=6), 1_961_923),
+        (lambda: stargan.Generator(3, 5), 8_430_528),
+        (lambda: stargan.Discriminator(128, 3, 5), 44_762_048),
+        (lambda: stargan.Generator(3, 10, width=32, blocks=3), 1_239_680),
+        (lambda: stargan.Discriminator(32, 3, 10), 2_781_632),
         (lambda: sngan.Generator(128, 32, 3), 4_276_739),
         (lambda: sngan.Discriminator(32, 3), 1_053_825),
         (lambda: sngan.Discriminator(32, 3, spectral_norm=False), 1_053_825),

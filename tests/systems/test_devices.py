@@ -84,7 +84,7 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
     "loss",
     ["non_saturating", *(pytest.param(loss, marks=pytest.mark.slow) for loss in ("lsgan", "wgan_gp", "relativistic"))],
 )
-@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "sngan", "sagan", "biggan", "r3gan", "stylegan2"])
+@pytest.mark.parametrize("model", ["pix2pix", "cyclegan", "stargan", "sngan", "sagan", "biggan", "r3gan", "stylegan2"])
 def test_turns_of_networks_with_state_never_wait_either(composed: Compose, model: str, loss: str) -> None:
     """With pools that are full after the first rounds, and all that BigGAN and StyleGAN2 have."""
     words = {

@@ -57,7 +57,7 @@ class Request:
     batch_size: int
     seed: int
     device: str
-    target: str | None
+    target: str | None = None
 
 
 def requested(config: DictConfig) -> Request:
@@ -121,7 +121,7 @@ class Translation:
         except (ValueError, TypeError, RuntimeError) as error:
             raise ValueError(f"{error}; size= makes it fit") from error
 
-    def __call__(self, sources: Tensor, target: str | None) -> Tensor:
+    def __call__(self, sources: Tensor, target: str | None = None) -> Tensor:
         """Sources (B, C', H, W) -> images (B, C, H, W); ValueError where memory does not suffice."""
         try:
             unit = to_unit_range(sources, torch.float32)
