@@ -1,4 +1,5 @@
-"""Translate pictures with a trained network: pix2pix, or CycleGAN either way.
+"""Translate pictures with a trained network: pix2pix, CycleGAN either way, or
+StarGAN to any of its domains.
 
 usage: python src/translate.py run=FOLDER | weights=FILE input=PICTURES
                                [key=value ...]
@@ -16,6 +17,10 @@ Examples:
       photographs for a run that was trained with view=edges, or another
   python src/translate.py run=latest input=photos direction=b_to_a
       the other way, for model=cyclegan
+  python src/translate.py run=FOLDER input=photo.png target=red
+      to one domain of model=stargan; without target=, or with target=all, to
+      every one: a folder for each in images, and comparison.png with a row
+      for each picture
 
 Pictures keep their sizes, whatever these are; size=256 cuts and resizes them
 to a square first, as training does. They become gray or coloured, as the

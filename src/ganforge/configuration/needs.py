@@ -172,7 +172,8 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
         needs.append((f"the system {system.__name__}", frozenset({"labels"}), advice))
     for_translation = "for a model that translates, such as model=pix2pix"
     if data.own_sources and system is not None and not translated:
-        raise ValueError(f"{data.name} has sources {for_translation}: use data=folder or data=arrays")
+        several = " with a folder for each domain" if needs_domains(config) else ""
+        raise ValueError(f"{data.name} has sources {for_translation}: use data=folder{several} or data=arrays")
     if data.view is not None:
         if not translated:
             raise ValueError(f"view={data.view.name} is {for_translation}: leave it out")
