@@ -154,9 +154,11 @@ class Folder(PictureData):
         if not self.counterparts:
             return held_out_items(pictures(self.path), self.held_out)
         versions = versions_of(self.path)
-        groups = held_out_items(sorted(set(map(group, versions[0]))), self.held_out)
-        train, held_out = ([name for name in versions[0] if group(name) in of_split] for of_split in groups)
-        held_out.sort(key=lambda name: groups[1].index(group(name)))
+        _, last = held_out_items(sorted(set(map(group, versions[0]))), self.held_out)
+        order = {name: number for number, name in enumerate(last)}
+        train = [name for name in versions[0] if group(name) not in order]
+        held_out = [name for name in versions[0] if group(name) in order]
+        held_out.sort(key=lambda name: order[group(name)])
         identities, classes = of_every_class(len(held_out), len(versions))
         self.held_out_identities = identities
         chosen = zip(identities.tolist(), classes.tolist(), strict=True)
