@@ -29,7 +29,8 @@ Formats:
 
 Graphs take latents z (B, latent_dim), and label (B,) where the generator knows
 classes; or source (B, C, H, W) where it translates, with H and W as the card
-says; or images where it encodes or classifies. Images are in [-1, 1], dropout is off. Every
+says, and label (B,) where there are several domains; or images where it
+encodes, classifies or detects. Images are in [-1, 1], dropout is off. Every
 file is loaded again in its own runtime and compared with the source: a
 difference above 1e-4 is an error.
 """

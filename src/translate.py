@@ -1,5 +1,5 @@
 """Translate pictures with a trained network: pix2pix, CycleGAN either way, or
-larger ones with SRResNet, SRGAN and ESRGAN.
+larger ones with SRResNet, SRGAN and ESRGAN; to any domain with StarGAN.
 
 usage: python src/translate.py run=FOLDER | weights=FILE input=PICTURES
                                [key=value ...]
@@ -17,6 +17,10 @@ Examples:
       photographs for a run that was trained with view=edges, or another
   python src/translate.py run=latest input=photos direction=b_to_a
       the other way, for model=cyclegan
+  python src/translate.py run=FOLDER input=photo.png target=red
+      to one domain of model=stargan; without target=, or with target=all, to
+      every one: a folder for each in images, and comparison.png with a row
+      for each picture
 
 Pictures keep their sizes, whatever these are, or become larger by the scale
 of super-resolution, large ones in tiles (tile=512) that make the same picture;

@@ -59,6 +59,7 @@ TINY = {
         "model=esrgan", "model.generator.width=2", "model.generator.blocks=1", "model.generator.growth=2",
         "model.discriminator.width=2",
     ],
+    "stargan": ["model=stargan", "model.generator.width=2", "model.generator.blocks=1", "model.discriminator.width=2"],
 }  # fmt: skip
 """Overrides for the smallest version of each model."""
 LOSSES = sorted(path.stem for path in (ROOT / "conf" / "loss").glob("*.yaml"))

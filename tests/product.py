@@ -55,9 +55,10 @@ def is_played(cell: Cell) -> bool:
     if cell["model"] == "improved_gan_conv" and cell["shape"][0] % 8:
         return False
     if cell["model"] not in NOISE_TO_IMAGE:
-        plain = cell["system"] == "gan" and cell["condition"] == "none" and cell["augment"] == "none"
-        drawn_afresh = ("pix2pix", "srgan", "esrgan", "bigan", "improved_gan")
-        return plain and (cell["fakes"] == "shared" or cell["model"] in drawn_afresh)
+        plain = cell["system"] == "gan" and cell["condition"] == "none"
+        augmented = cell["augment"] == "none" or cell["model"] == "stargan"
+        drawn_afresh = ("pix2pix", "srgan", "esrgan", "bigan", "improved_gan", "stargan")
+        return plain and augmented and (cell["fakes"] == "shared" or cell["model"] in drawn_afresh)
     return True
 
 
@@ -94,6 +95,8 @@ def words(cell: Cell, archive: Path) -> list[str]:
     chosen = [*TINY[cell["model"]], f"loss={cell['loss']}", "data=arrays", f"data.path={archive}", *QUICK]
     if cell["model"] in NOISE_TO_IMAGE:
         chosen += [f"system={cell['system']}", f"condition={cell['condition']}", f"augment={cell['augment']}"]
+    if cell["model"] == "stargan":
+        chosen.append(f"augment={cell['augment']}")
     if cell["system"] == "one_stage":
         chosen.append("normalization.discriminator=layer")
     if cell["system"] == "progressive":

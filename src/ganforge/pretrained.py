@@ -4,7 +4,7 @@ from ganforge.pretrained import from_pretrained
 generator = from_pretrained("outputs/train/my_run")
 images = generator.sample(16, seed=0)
 translator = from_pretrained("outputs/train/my_translation")
-images = translator.translate(pictures)
+images = translator.translate(pictures)                    # target="red", of a network for several domains
 classifier = from_pretrained("outputs/train/my_run/classifier.safetensors")
 probabilities = classifier.classify(pictures)
 detector = from_pretrained("outputs/train/my_ganomaly")
@@ -35,6 +35,7 @@ from ganforge.sampling.latent import Latent
 from ganforge.sampling.sampler import Sampler
 from ganforge.sampling.standing import BATCHES, IMAGES, with_standing_statistics
 from ganforge.sampling.tiles import PIXELS_AT_ONCE, Stage, in_tiles
+from ganforge.suggestions import suggestion
 
 WEIGHTS = ("generator.safetensors", "model.safetensors")
 """What the weights are called in a run folder and in an exported one."""
@@ -53,6 +54,8 @@ SIZE_LIMIT = 2048
 METADATA_LIMIT = 10_000_000
 ARGUMENTS_LIMIT = 4096
 """Characters that may describe a network; a real one needs a few hundred, and every layer that is named costs time."""
+NAME_LIMIT = 255
+"""Characters of the name of a domain, which may become that of a folder."""
 SPARE_PARAMETERS = 100
 """That a network may give up again while it is built."""
 
@@ -145,14 +148,19 @@ class PretrainedTranslator(Sampler):
     """A finished generator that starts from images.
 
     `image_shape` (C, S, S) is that of the images it was trained to make; `config` and `facts` are those of a
-    `PretrainedGenerator`.
+    `PretrainedGenerator`. `domains` are the names of those among which a target is chosen, of a network for several.
     """
 
     def __init__(
-        self, network: nn.Module, image_shape: tuple[int, ...], config: dict[str, Any], facts: dict[str, Any]
+        self,
+        network: nn.Module,
+        image_shape: tuple[int, ...],
+        config: dict[str, Any],
+        facts: dict[str, Any],
+        domains: tuple[str, ...] = (),
     ) -> None:
         super().__init__(network.requires_grad_(False).to(memory_format=torch.channels_last))
-        self.image_shape, self.config, self.facts = image_shape, config, facts
+        self.image_shape, self.config, self.facts, self.domains = image_shape, config, facts, domains
         self.source_channels: int = network.source_channels  # type: ignore[assignment]
         self.multiple: int = network.multiple  # type: ignore[assignment]
         """What the height and the width that the network itself takes are multiples of."""
@@ -174,12 +182,39 @@ class PretrainedTranslator(Sampler):
         """Whether dropout stays on, so that a translation depends on a seed."""
         return getattr(self.network, "dropout_at_test", False)
 
-    def forward(self, source: Tensor) -> Tensor:
-        """sources (B, C', H, W) -> images (B, C, scale H, scale W), in [-1, 1]; H and W multiples of `multiple`."""
-        return self.network(source)
+    def forward(self, source: Tensor, label: Tensor | None = None) -> Tensor:
+        """sources (B, C', H, W), and target domains (B,) where there are several -> images (B, C, scale H, scale W),
+        both in [-1, 1]; H and W multiples of `multiple`."""
+        return self.network(source) if label is None else self.network(source, label)
 
-    def translate(self, images: Tensor, seed: int = 0, batch_size: int = TOGETHER, tile: int | None = None) -> Tensor:
+    def number_of(self, target: str | int | None) -> int | None:
+        """The label of a domain by its name or number; ValueError where there is no such domain, or none is named."""
+        there = f"there are: {', '.join(self.domains)}"
+        if not self.domains:
+            if target is None:
+                return None
+            raise ValueError(f"target={target} is for a network of several domains: leave it out")
+        if target is None:
+            raise ValueError(f"say which domain with target= ({there})")
+        if target in self.domains:
+            return self.domains.index(target)
+        if type(target) is int and 0 <= target < len(self.domains):
+            return target
+        raise ValueError(f"target={target} is no domain{suggestion(str(target), list(self.domains))} ({there})")
+
+    def translate(
+        self,
+        images: Tensor,
+        seed: int = 0,
+        batch_size: int = TOGETHER,
+        target: str | int | None = None,
+        tile: int | None = None,
+    ) -> Tensor:
         """Sources (B, source_channels, H, W) in [-1, 1] of any size -> images (B, C, scale H, scale W) in [-1, 1].
+
+        Where the network has `domains`, `target` names one, or is its number.
+
+        Where the network has `domains`, `target` names one, or is its number.
 
         What is missing to the next multiple is mirrored at the right and at the bottom, and cut off again. Images are
         always computed as many at a time as `batch_size`, or fewer if they are large, so that rounding never depends
@@ -194,6 +229,7 @@ class PretrainedTranslator(Sampler):
             raise ValueError(
                 f"this network translates (B, {self.source_channels}, H, W) in [-1, 1], not {tuple(images.shape)}"
             )
+        number = self.number_of(target)
         height, width = images.shape[-2:]
         self.refuse_tile(tile)
         if self.has_tiles and (tile is not None or height * width * self.scale**2 > PIXELS_AT_ONCE):
@@ -201,8 +237,9 @@ class PretrainedTranslator(Sampler):
         together = 1 if self.is_noisy else self.together(height, width, batch_size)
         translated = []
         for block in filled_blocks(images, together):
+            label = None if number is None else torch.full((together,), number)
             with self._noise(seed):
-                made = self.images(Inputs(self._padded(block)))
+                made = self.images(Inputs(self._padded(block), label))
                 translated.append(made[..., : self.scale * height, : self.scale * width])
         return torch.cat(translated)[: len(images)]
 
@@ -484,7 +521,7 @@ def _pretrained(config: dict[str, Any], facts: dict[str, Any], tensors: dict[str
         )
         if config.get("direction", "a_to_b") not in get_args(Direction):
             raise ValueError(f"direction={config['direction']!r:.40} should be a_to_b or b_to_a")
-        return PretrainedTranslator(network, shape, config, facts)
+        return PretrainedTranslator(network, shape, config, facts, _domains(config, network))
     prior = dict(model["latent"])
     del prior["_target_"]
     latent = Latent(**prior)
@@ -492,6 +529,18 @@ def _pretrained(config: dict[str, Any], facts: dict[str, Any], tensors: dict[str
         dict(model["generator"]), tensors, lambda network: _image_shape(network, latent.dim), "draws no images"
     )
     return PretrainedGenerator(network, latent, config, facts)
+
+
+def _domains(config: dict[str, Any], network: nn.Module) -> tuple[str, ...]:
+    """The names of a network's domains, or else their numbers; none of a network without."""
+    count = getattr(network, "num_classes", None) or 0
+    names = config.get("domains", [str(number) for number in range(count)])
+    good = isinstance(names, list) and all(
+        isinstance(name, str) and 0 < len(name) <= NAME_LIMIT and name.isprintable() for name in names
+    )
+    if not good or len(set(names)) != count or len(names) != count:
+        raise ValueError(f"it should have different names for its {count} domains, of {NAME_LIMIT} characters at most")
+    return tuple(names)
 
 
 def _size(claimed: Any) -> int:
@@ -636,7 +685,10 @@ def _translated_shape(network: nn.Module, size: int) -> tuple[int, ...] | None:
     scale = getattr(network, "scale", 1)
     if size % (multiple * scale):
         raise ValueError(f"image_size={size} is no multiple of {multiple * scale}, which the network needs")
-    shape = _shape(network(torch.zeros(1, channels, size // scale, size // scale, device="meta")))
+    starts = [torch.zeros(1, channels, size // scale, size // scale, device="meta")]
+    if getattr(network, "num_classes", None) is not None:
+        starts.append(torch.zeros(1, dtype=torch.long, device="meta"))
+    shape = _shape(network(*starts))
     return shape if shape is not None and shape[1:] == (size, size) else None
 
 

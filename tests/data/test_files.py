@@ -387,3 +387,40 @@ def test_real_mnist_is_read_where_it_is(real_data: Path, tmp_path: Path, offline
     assert (len(data.train_split.images), len(data.held_out_split.images)) == (60_000, 10_000)
     assert re.fullmatch(r"\d", str(data.train_split.labels[0].item()))
     assert data.train_split.labels[:5].tolist() == [5, 0, 4, 1, 9]
+
+
+def versions(path: Path, *missing: str) -> Folder:
+    """Three classes of the same six things in four folders; of which class a picture is, is in its red channel."""
+    for shade, of_class in enumerate(("b", "a", "c")):
+        for number in range(6):
+            file = path / of_class / str(number // 2) / f"{number}.{'png' if shade else 'bmp'}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.relative_to(path).as_posix() not in missing:
+                Image.new("RGB", (8, 8), (shade, number, 0)).save(file)
+    described = {"channels": 3, "num_classes": None, "batch_size": 2, "seed": 0, "flip": False}
+    return Folder(8, held_out=0.4, counterparts=True, path=str(path), cache="x", memory_gib=1.0, **described)  # type: ignore[arg-type]
+
+
+def test_counterparts_are_held_out_together(tmp_path: Path) -> None:
+    data = versions(tmp_path / "faces")
+    data.load_splits()
+    assert data.class_names == ("a", "b", "c") and data.held_out_identities is not None
+    train, held_out = data.train_split, data.held_out_split
+    assert (len(train.images), len(held_out.images)) == (12, 6)
+    assert held_out.images[:, 0, 0, 0].tolist() == [[1, 0, 2][label] for label in held_out.labels.tolist()]
+    numbers = held_out.images[:, 1, 0, 0]
+    assert len(set((numbers // 2).tolist())) == 1
+    assert not set((numbers // 2).tolist()) & set((train.images[:, 1, 0, 0] // 2).tolist())
+    for identity in (0, 1):
+        same = data.held_out_identities == identity
+        assert len(set(numbers[same].tolist())) == 1
+        assert sorted(held_out.labels[same].tolist()) == [0, 1, 2]
+    assert held_out.labels[:3].tolist() == [0, 1, 1]
+
+
+def test_a_thing_that_is_not_in_every_class_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"2/5.png has no picture of its name in .*b \(6 pictures in .*a, 5 in .*b\)"):
+        versions(tmp_path / "faces", "b/2/5.bmp").load_splits()
+    Image.new("RGB", (8, 8)).save(tmp_path / "faces" / "beside.png")
+    with pytest.raises(ValueError, match=r"data.counterparts=true needs a folder for each class in .*faces"):
+        versions(tmp_path / "faces").load_splits()

@@ -41,6 +41,11 @@ class Remembering(System):
         """Of a GAN; a translation has no latents."""
         return super().inputs(batch) if self.latent is None else Inputs(self.noise(batch), batch.labels)  # type: ignore[misc]
 
+    def targets(self, batch: Batch) -> Tensor:
+        """Of a StarGAN."""
+        assert batch.labels is not None
+        return (batch.labels + 10 * from_content(batch.images, 1)[:, 0]).long() % 10
+
     def noise(self, batch: Batch) -> Tensor:
         """Of an autoencoder."""
         assert self.latent is not None

@@ -42,6 +42,7 @@ GAMES = {
         "model.discriminator.dropout=0", "loss.n_critic=2",
     ],
     "latents of reconstructions": [*TINY["ganomaly"], "trainer.sync_batchnorm=true"],
+    "several domains": [*TINY["stargan"], "loss.n_critic=2", "images=640", "training.accumulate_grad_batches=2"],
     "a classifier": [*TINY["mlp"], "condition=auxiliary", "loss=hinge", "images=640"],
     "codes": [*TINY["mlp"], "condition=codes", "images=640"],
     "few labels, weights that start from the first batch": [

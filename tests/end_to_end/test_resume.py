@@ -88,10 +88,12 @@ def test_struck_autoencoder_goes_on_to_the_same_end(whole_autoencoder: Path, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "players"), [("pix2pix", "Pix2Pix"), ("cyclegan", "CycleGAN")])
+@pytest.mark.parametrize(
+    ("name", "players"), [("pix2pix", "Pix2Pix"), ("cyclegan", "CycleGAN"), ("stargan", "StarGAN")]
+)
 def test_a_struck_translation_goes_on_to_the_same_end(tmp_path: Path, name: str, players: str) -> None:
-    """With its dropout, and with its pools of fakes; in a turn, and asked to stop while it is scored."""
-    words = [*TINY[name], *SMALL[len(TINY["mlp"]) :]]
+    """With its dropout, its pools of fakes, or its targets; in a turn, and asked to stop while it is scored."""
+    words = [*TINY[name], *SMALL[len(TINY["mlp"]) :], *(["loss.n_critic=1"] if name == "stargan" else [])]
     whole = uninterrupted(tmp_path / "whole", words)
     turn = (f"ganforge.systems.{name}:{players}.generator_terms", 130, "SIGKILL")
     assert struck_and_resumed(whole, tmp_path / "turn", words, turn) == -signal.SIGKILL

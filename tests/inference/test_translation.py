@@ -21,7 +21,7 @@ from ganforge.inference import translation
 from ganforge.inference.generation import Request as ToDraw
 from ganforge.inference.generation import generate
 from ganforge.inference.translation import Request, Translation, by_size, requested, tile, translate
-from ganforge.networks import mlp, srresnet, unet, vae
+from ganforge.networks import mlp, srresnet, stargan, unet, vae
 from ganforge.pretrained import from_pretrained
 
 from ..conftest import ROOT
@@ -350,3 +350,65 @@ def test_values_that_make_no_sense_are_named(overrides: list[str], message: str)
         config = compose("translate", overrides)
     with pytest.raises(ValueError, match=message):
         requested(config)
+
+
+def save_domains(*names: str) -> None:
+    """A run between domains, whose generator never trained."""
+    arguments = {"channels": 3, "num_classes": 3, "width": 2, "blocks": 1}
+    model = {"generator": {"_target_": "ganforge.networks.stargan.Generator", **arguments}, "latent": None}
+    config = {"model": model, "data": {"image_size": 16, "channels": 3}, "direction": "a_to_b", "view": None}
+    save_generator(Path("run/generator.safetensors"), stargan.Generator(**arguments), config | {"domains": names}, {})
+
+
+def test_a_domain_is_chosen_or_every_one_is_made() -> None:
+    save_domains("red", "deep blue", "../green")
+    place, what = translate(replace(REQUEST, input="photos/b.jpg", target="red"), Path("out"))
+    assert (place.as_posix(), what) == ("out/run/b.png", "the translation")
+    place, what = translate(replace(REQUEST, input="photos/b.jpg"), Path("out"))
+    assert (place.as_posix(), what) == ("out/run_b", "3 translations and comparison.png")
+    assert files(place) == ["comparison.png", *(f"images/{name}/b.png" for name in ("deep_blue", "green", "red"))]
+    assert read_whole_image(place / "images" / "red" / "b.png", 3).equal(read_whole_image(Path("out/run/b.png"), 3))
+    source = read_whole_image(Path("photos/b.jpg"), 3)[None] / 127.5 - 1
+    expected = to_uint8(from_pretrained("run").translate(source, target=1))[0]
+    assert read_whole_image(place / "images" / "deep_blue" / "b.png", 3).equal(expected)
+    place, what = translate(replace(REQUEST, target="all"), Path("out"))
+    assert what == "24 translations and comparison.png"
+    with Image.open(place / "comparison.png") as comparison:
+        assert comparison.size == (4 * 129 + 1, 8 * 129 + 1)
+
+
+def test_every_domain_of_an_archive_is_labelled() -> None:
+    save_domains("red", "green", "blue")
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)
+    np.savez("images.npz", images=pixels, labels=np.array([2, 0, 0, 1]))
+    request = replace(REQUEST, input="images.npz")
+    translate(replace(request, output="every.npz"), Path("out"))
+    _, what = translate(replace(request, output="blue.npz", target="blue"), Path("out"))
+    assert what == "4 images with their labels"
+    with np.load("every.npz") as every, np.load("blue.npz") as blue:
+        assert every["labels"].tolist() == [0] * 4 + [1] * 4 + [2] * 4
+        assert (every["images"][8:] == blue["images"]).all() and not (every["images"][:4] == blue["images"]).all()
+        assert blue["labels"].tolist() == [2, 0, 0, 1]
+
+
+def test_a_domain_that_is_not_there_is_refused_with_those_that_are() -> None:
+    message = r"^target=bleu is no domain. Did you mean blue\? \(there are: red, green, blue\)$"
+    with pytest.raises(ValueError, match="target=red is for a network of several domains: leave it out"):
+        translate(replace(REQUEST, target="red"), Path("out"))
+    save_domains("red", "green", "blue")
+    with pytest.raises(ValueError, match=message):
+        translate(replace(REQUEST, target="bleu"), Path("out"))
+    translator = from_pretrained("run")
+    for target in ("bleu", 3, -1, True):
+        with pytest.raises(ValueError, match=f"target={target} is no domain"):
+            translator.translate(torch.zeros(1, 3, 8, 8), target=target)
+    with pytest.raises(ValueError, match=r"say which domain with target= \(there are: red, green, blue\)"):
+        translator.translate(torch.zeros(1, 3, 8, 8))
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("a", "b", "b"), ("a", "b", "\x1b[2J"), ("a", "b", ""), ("a", "b", 3)])
+def test_names_that_no_run_has_written_are_refused(names: tuple[Any, ...]) -> None:
+    save_domains(*names)
+    with pytest.raises(ValueError, match="should have different names for its 3 domains"):
+        from_pretrained("run")

@@ -36,7 +36,7 @@ def test_a_block_adds_to_its_input_without_changing_it() -> None:
 
 @pytest.mark.parametrize("kernel_size", [3, 7])
 def test_borders_are_mirrored(kernel_size: int) -> None:
-    layer, image = resnet.reflecting(2, 3, kernel_size, bias=True), torch.randn(2, 2, 9, 11)
+    layer, image = resnet.same_size(2, 3, kernel_size, bias=True), torch.randn(2, 2, 9, 11)
     border = 4 * [kernel_size // 2]
     expected = conv2d(pad(image, border, mode="reflect"), layer.weight, layer.bias)
     assert expected.shape == (2, 3, 9, 11)

@@ -12,10 +12,11 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from ganforge.configuration.build import build
-from ganforge.interfaces import Batch
+from ganforge.interfaces import Batch, Inputs
 from ganforge.metrics.likeness import likeness
+from ganforge.pretrained import from_pretrained
 from ganforge.sampling.sampler import Sampler
-from ganforge.scoring.translation import Translation
+from ganforge.scoring.translation import DomainTranslation, Translation
 
 from ..conftest import TINY
 
@@ -158,3 +159,52 @@ def test_translations_without_counterparts_have_no_likeness(composed: Compose, t
 def test_what_does_not_translate_is_refused(composed: Compose, words: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(composed(*words, *QUICK)).fit()
+
+
+DOMAINS = [*TINY["stargan"], "data=coloured_digits", "data.held_out=0.03"]
+
+
+def test_translations_between_domains_are_held_against_their_counterparts(composed: Compose) -> None:
+    """Of the same digit, in the colour of the target, which is never the source's own."""
+    run = build(composed(*DOMAINS, *QUICK))
+    data, extractor = run.data, run.trainer.callbacks[3].evaluator.extractor
+    translation = DomainTranslation(data, extractor, 100)
+    own, target, shape = data.held_out_split.labels[:100], translation.labels, data.held_out_split.images[:100].amax(1)
+    assert target is not None and translation.truth is not None
+    assert not (own == target).any() and target.bincount(minlength=10).min() > 5
+    assert torch.equal(translation.truth.amax(1), shape)
+    places = [(data.held_out_split.labels == label).nonzero()[0, 0] for label in range(10)]
+    colours = data.held_out_split.images[torch.stack(places)].amax((2, 3)).gt(180)
+    for number in (0, 47, 99):
+        assert torch.equal(translation.truth[number].amax((1, 2)).gt(180), colours[target[number]])
+    reached = nn.functional.one_hot(target, 10).float()
+    perfect = translation.agreement(translation.truth, reached, torch.arange(100)).mean(0).tolist()
+    assert dict(zip(translation.names, perfect, strict=True)) | {"psnr": 0} == {
+        "l1": 0, "psnr": 0, "ssim": 1, "target_reached_classifier": 1,
+    }  # fmt: skip
+    assert translation.scores_of_real(reached, target) == {"target_reached_classifier": 1}
+    assert torch.equal(translation.inputs(torch.tensor([3, 5])).label, target[[3, 5]])
+
+
+def test_a_run_between_domains_records_both_and_leaves_their_names(composed: Compose, tmp_path: Path) -> None:
+    run = build(composed(*DOMAINS, *QUICK, "images=80", "evaluate_every=80"))
+    run.fit()
+    (record,) = lines(tmp_path)
+    assert {"l1", "psnr", "ssim", "target_reached_classifier"} <= record["scores"].keys()
+    assert record["copied"]["scores"]["target_reached_classifier"] < 0.5
+    assert (
+        record["real"]["scores"]["target_reached_classifier"] > record["copied"]["scores"]["target_reached_classifier"]
+    )
+    translator = from_pretrained(tmp_path / "run")
+    assert translator.domains[:2] == ("red", "orange") and len(translator.domains) == 10
+    pictures = torch.rand(2, 3, 16, 16) * 2 - 1
+    expected = run.system.sampler().images(Inputs(pictures, torch.tensor([4, 4])))
+    torch.testing.assert_close(translator.translate(pictures, target="cyan"), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_classes_without_names_have_numbers(composed: Compose, tmp_path: Path) -> None:
+    words = [*TINY["stargan"], "data.image_size=16", "data.batch_size=8", "metrics=none", "logger=none", "images=8"]
+    build(composed(*words, "loss=hinge")).fit()
+    translator = from_pretrained(tmp_path / "run")
+    pictures = torch.rand(1, 1, 16, 16) * 2 - 1
+    assert torch.equal(translator.translate(pictures, target="7"), translator.translate(pictures, target=7))

@@ -89,6 +89,7 @@ def test_a_turn_of_an_autoencoder_never_waits_either(composed: Compose, model: s
     [
         "pix2pix",
         "cyclegan",
+        "stargan",
         "bigan",
         "ganomaly",
         "srgan",

@@ -54,7 +54,7 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
 
     What makes images is called `generator` there, also where it is a decoder, or works in the other direction; a
     discriminator that classifies is the `classifier`. Of a translation it says the direction, and the view that the
-    sources are, if they are one. With a `detector` go all networks that it may have.
+    sources are, if they are one, or the names of the domains. With a `detector` go all networks that it may have.
     """
     model = config["model"]
     data = {fact: config["data"][fact] for fact in FACTS if fact in config["data"]}
@@ -71,6 +71,7 @@ def portable(config: dict[str, Any], network: str = "generator") -> dict[str, An
     if model.get("latent") is None:
         backward = network == "backward_generator" or config.get("direction") == "b_to_a"
         translation = {"direction": "b_to_a" if backward else "a_to_b", "view": config.get("view")}
+        translation |= {"domains": config["domains"]} if "domains" in config else {}
     return {
         "model": {name: model[part], "latent": model.get("latent")},
         "data": data,

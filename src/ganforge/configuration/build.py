@@ -22,6 +22,7 @@ from ganforge.configuration.arguments import refuse_wrong_arguments
 from ganforge.configuration.needs import (
     has_scores,
     needs_classes,
+    needs_domains,
     refuse_few_held_out,
     refuse_low_precision,
     refuse_meaningless_signs,
@@ -142,6 +143,8 @@ def _built(config: DictConfig, in_sweep: bool, rewrite_from: int | None) -> Expe
     refuse_uneven_ranks(data, trainer, system)
     OmegaConf.resolve(config)
     system.hparams.update(OmegaConf.to_container(config))
+    if needs_domains(config):
+        system.hparams["domains"] = list(data.class_names or map(str, range(config.data.num_classes)))
     system.hparams[TRAINING_IMAGES] = sample_fingerprint(data.train_split, data.train_sources)
     return Experiment(config, data, system, trainer)
 

@@ -22,6 +22,7 @@ from ganforge.systems.adversarial import AdversarialModule
 from ganforge.systems.f_anogan import FAnoGAN
 from ganforge.systems.gan import GANModule
 from ganforge.systems.semi_supervised import SemiSupervisedGAN
+from ganforge.systems.stargan import StarGAN
 from ganforge.systems.super_resolution import Regression, SuperResolution
 from ganforge.systems.system import System
 from ganforge.systems.vae import VAE
@@ -175,7 +176,8 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
     needs = [(f"the system {system.__name__}", frozenset({need}), WITH_SOURCES[need]) for need in translated]
     for_translation = "for a model that translates, such as model=pix2pix"
     if data.own_sources and system is not None and not translated:
-        raise ValueError(f"{data.name} has sources {for_translation}: use data=folder or data=arrays")
+        several = " with a folder for each domain" if needs_domains(config) else ""
+        raise ValueError(f"{data.name} has sources {for_translation}: use data=folder{several} or data=arrays")
     if data.view is not None:
         if not translated:
             raise ValueError(f"view={data.view.name} is {for_translation}: leave it out")
@@ -193,8 +195,9 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
         extractor = get_object(config.metrics.extractor._target_)
         needs.append((f"the extractor {extractor.name}", extractor.needs, f"Use metrics={OTHER_METRICS[data.kind]}"))
     if "labels" in getattr(system, "needs", ()):
-        needs.append((f"the system {system.__name__}", frozenset({"labels"}), "Use data with classes"))
-    elif data.labels is not None and system is not None:
+        named = "data=folder with a folder for each domain, or any " if needs_domains(config) else ""
+        needs.append((f"the system {system.__name__}", frozenset({"labels"}), f"Use {named}data with classes"))
+    if data.labels is not None and system is not None and not issubclass(system, SemiSupervisedGAN):
         raise ValueError(
             f"data.labels={data.labels} is for a classifier that learns from few: use system=semi_supervised, or leave "
             "it out"
@@ -213,6 +216,11 @@ def refuse_unmet_needs(config: DictConfig, data: InMemoryData) -> None:
         for missing in sorted(needed - data.gives):
             what, why = ("class labels", data.why_unlabelled) if missing == "labels" else (missing, "")
             raise ValueError(f"{part} needs {what}, and {data.name} has none{why}. {advice}")
+
+
+def needs_domains(config: DictConfig) -> bool:
+    """Whether the system translates between the classes of the data."""
+    return "_target_" in config.get("system", ()) and issubclass(get_object(config.system._target_), StarGAN)
 
 
 def refuse_other_scales(system: System, data: InMemoryData) -> None:
@@ -256,7 +264,9 @@ def needs_classes(config: DictConfig) -> bool:
 
 
 def refuse_unused_labels(system: System, config: DictConfig, data: InMemoryData) -> None:
-    """With a condition every player must take labels."""
+    """With a condition every player must take labels, and not for something else."""
+    if config.condition.labels and needs_domains(config):
+        raise ValueError(f"the system {type(system).__name__} takes labels for domains: leave condition= out")
     for player in system.players if config.condition.labels else ():
         layers = getattr(system, player).modules()
         if not any(getattr(layer, "num_classes", None) == data.num_classes for layer in layers):
@@ -280,7 +290,8 @@ def refuse_unlearned_classes(system: System) -> None:
 
 def refuse_scores_of_nothing(system: System, config: DictConfig, data: InMemoryData) -> None:
     """What starts from images, and is no translator, makes nothing that could be scored."""
-    if has_scores(config) and system.sampler().latent is None and not data.gives & set(WITH_SOURCES):
+    translates = bool(data.gives & set(WITH_SOURCES)) or isinstance(system, StarGAN)
+    if has_scores(config) and system.sampler().latent is None and not translates:
         raise ValueError(
             f"metrics= scores what is drawn from noise or translated, and {type(system).__name__} makes neither: use "
             "metrics=none"

@@ -83,7 +83,7 @@ class FashionMNIST(MNIST):
 
     name = "fashion_mnist"
     dataset = datasets.FashionMNIST
-    class_names = datasets.FashionMNIST.classes
+    class_names = tuple(datasets.FashionMNIST.classes)
 
 
 class SVHN(TorchvisionData):
@@ -103,7 +103,7 @@ class CIFAR10(TorchvisionData):
 
     name = "cifar10"
     dataset = datasets.CIFAR10
-    class_names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     splits = ({"train": True}, {"train": False})
 
     def expected_files(self) -> dict[Path, str]:

@@ -55,6 +55,9 @@ class Domains(PictureData):
             train_a, test_a, train_b, test_b = (pictures(self.path / name) for name in OFFICIAL)
             return {"A": (train_a, test_a), "B": (train_b, test_b)}
         if not ((self.path / "A").is_dir() and (self.path / "B").is_dir()):
-            raise ValueError(f"{self.path} has neither the folders {', '.join(OFFICIAL)} nor A and B")
+            raise ValueError(
+                f"{self.path} has neither the folders {', '.join(OFFICIAL)} nor A and B; a folder for each of several "
+                "domains is for model=stargan data=folder"
+            )
         self.split_name = f"held out {self.held_out:g} of {self.name}"
         return {domain: held_out_items(pictures(self.path / domain), self.held_out) for domain in ("A", "B")}

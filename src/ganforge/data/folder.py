@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ganforge.artifacts.images import read_halves, read_image
-from ganforge.data.module import InMemoryData, held_out_items
+from ganforge.data.module import InMemoryData, held_out_items, of_every_class
 from ganforge.interfaces import Batch
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
@@ -124,23 +124,48 @@ class PictureData(InMemoryData):
 
 
 class Folder(PictureData):
-    """Every image below `path`; the first-level sub-folders are the classes, if any."""
+    """Every image below `path`; the first-level sub-folders are the classes, if any.
+
+    With `counterparts` pictures that have the same name in each class, such as a/1.png and b/1.png, are one thing in
+    each, and held out together; so is all that is in sub-folders of one name, such as a/7/1.png and b/7/2.png.
+    """
 
     image_size: int
     channels: Literal[1, 3]
 
-    def __init__(self, image_size: int, channels: Literal[1, 3], held_out: float, **pictures: Any) -> None:
+    def __init__(
+        self, image_size: int, channels: Literal[1, 3], held_out: float, counterparts: bool = False, **pictures: Any
+    ) -> None:
         super().__init__(image_size=image_size, channels=channels, held_out=held_out, **pictures)
+        self.counterparts = counterparts
         self.split_name = f"held out {held_out:g} of folder {self.name}"
 
     def load(self) -> tuple[Batch, Batch]:
-        files = held_out_items(pictures(self.path), self.held_out)
+        files = self._files()
         labels = self._labels([file for of_split in files for file in of_split])
         cut, splits = len(files[0]), [[(file,) for file in of_split] for of_split in files]
         (train,), (held_out,) = self.decoded(*map(Part, splits, self.shapes(self.image_size, self.channels)))
         if labels is None:
             return Batch(train), Batch(held_out)
         return Batch(train, labels[:cut]), Batch(held_out, labels[cut:])
+
+    def _files(self) -> tuple[list[Path], list[Path]]:
+        """Those to train on, and those that are held out."""
+        if not self.counterparts:
+            return held_out_items(pictures(self.path), self.held_out)
+        versions = versions_of(self.path)
+        _, last = held_out_items(sorted(set(map(group, versions[0]))), self.held_out)
+        order = {name: number for number, name in enumerate(last)}
+        train = [name for name in versions[0] if group(name) not in order]
+        held_out = [name for name in versions[0] if group(name) in order]
+        held_out.sort(key=lambda name: order[group(name)])
+        identities, classes = of_every_class(len(held_out), len(versions))
+        self.held_out_identities = identities
+        chosen = zip(identities.tolist(), classes.tolist(), strict=True)
+        return (
+            [version[name] for version in versions for name in train],
+            [versions[number][held_out[identity]] for identity, number in chosen],
+        )
 
     def _labels(self, files: list[Path]) -> torch.Tensor | None:
         if all(file.parent == self.path for file in files):
@@ -150,5 +175,50 @@ class Folder(PictureData):
             self.why_unlabelled = f" because {beside[0]} lies beside the class folders"
             return None
         folders = [file.relative_to(self.path).parts[0] for file in files]
-        self.class_names = classes = sorted(set(folders))
+        classes = sorted(set(folders))
+        if all(map(str.isprintable, classes)):
+            self.class_names = tuple(classes)
         return torch.tensor([classes.index(folder) for folder in folders])
+
+
+def versions_of(folder: Path) -> list[dict[str, Path]]:
+    """The pictures of each class below `folder` by their names; ValueError names one that not every class has."""
+    files = pictures(folder)
+    classes = sorted(folder / name for name in {file.relative_to(folder).parts[0] for file in files})
+    if len(classes) < 2 or beside_folders(files, folder) or files[0].parent == folder:
+        raise ValueError(f"data.counterparts=true needs a folder for each class in {folder}, and no pictures beside")
+    for other in classes[1:]:
+        counterparts(classes[0], other)
+    return [by_name(one) for one in classes]
+
+
+def group(name: str) -> str:
+    """What is held out together with a picture of this name."""
+    return Path(name).parts[0]
+
+
+def counterparts(first: Path, second: Path) -> list[tuple[Path, Path]]:
+    """Pictures of the same name in both folders, whatever their suffixes; ValueError names one that is alone."""
+    ones, others = by_name(first), by_name(second)
+    for name in sorted(ones.keys() ^ others.keys()):
+        file, there, folder = (ones[name], others, second) if name in ones else (others[name], ones, first)
+        almost = [file for other, file in there.items() if other.casefold() == name.casefold()]
+        unlike = f"; {almost[0].name} is spelled differently" if almost else ""
+        raise ValueError(
+            f"{file} has no picture of its name in {folder} ({len(ones)} pictures in {first}, {len(others)} in "
+            f"{second}){unlike}"
+        )
+    return [(ones[name], others[name]) for name in sorted(ones)]
+
+
+def by_name(folder: Path) -> dict[str, Path]:
+    """Pictures below `folder` by their paths in it without suffixes."""
+    found: dict[str, Path] = {}
+    for file in pictures(folder):
+        name = str(file.relative_to(folder).with_suffix(""))
+        if name in found:
+            raise ValueError(
+                f"{found[name]} and {file} are one name with two suffixes: only one can have a counterpart"
+            )
+        found[name] = file
+    return found

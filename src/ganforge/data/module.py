@@ -213,6 +213,8 @@ class InMemoryData(LightningDataModule):
 
     With `normal`, a class or some, all others are left out of both splits: what is held out of them are the
     `held_out_anomalies`.
+    `held_out_identities` (N,) are numbers: of
+    held-out images with the same one, each is the counterpart of the others in its own class.
 
     With `jitter` training images are loaded so many pixels larger and cut to their size anywhere when they are shown
     (Isola et al. 2017, appendix 6.2); `train_split` and `train_sources` are then their centres.
@@ -230,7 +232,7 @@ class InMemoryData(LightningDataModule):
     own_sources: ClassVar[frozenset[str]] = frozenset()
     """What is given without a view: "sources", and "pairs" where each image has its own."""
     jitter = 0
-    class_names: list[str] | None = None
+    class_names: tuple[str, ...] | None = None
 
     def __init__(
         self,
@@ -269,6 +271,7 @@ class InMemoryData(LightningDataModule):
         self.held_out_sources: Batch | None = None
         self.chosen: Tensor | None = None
         self.held_out_anomalies: Batch | None = None
+        self.held_out_identities: Tensor | None = None
 
     @property
     def gives(self) -> frozenset[str]:
@@ -426,3 +429,13 @@ def held_out_items(items: Sequence[T], fraction: float) -> tuple[list[T], list[T
 def first_held_out(count: int, fraction: float) -> int:
     """The place in `held_out_order` at which the held-out items begin."""
     return round(count * (1 - fraction))
+
+
+def of_every_class(identities: int, classes: int) -> tuple[Tensor, Tensor]:
+    """Numbers (N,) of things and of classes, in which each of N / `classes` things is there in every class.
+
+    Neighbours are other things in other classes, so that the first of them show all classes.
+    """
+    numbers = torch.arange(identities).repeat(classes)
+    rounds = torch.arange(classes).repeat_interleave(identities)
+    return numbers, (numbers + rounds) % classes

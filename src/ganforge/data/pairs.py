@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganforge.data.arrays import as_tensor, read_arrays
-from ganforge.data.folder import Part, PictureData, pictures
+from ganforge.data.folder import Part, PictureData, counterparts, pictures
 from ganforge.data.module import first_held_out, held_out_items, held_out_order
 from ganforge.interfaces import Batch
 
@@ -73,7 +73,7 @@ class Pairs(PictureData):
         self.split_name = f"held out {self.held_out:g} of {self.name}"
         return held_out_items(self._pairs(Path()), self.held_out)
 
-    def _pairs(self, below: Path) -> list[Pair]:
+    def _pairs(self, below: Path) -> Sequence[Pair]:
         if self.sources is None:
             return [(file,) for file in pictures(self.path / below)]
         return counterparts(self.sources / below, self.path / below)
@@ -101,30 +101,3 @@ def official_splits(folder: Path) -> tuple[Path, Path] | None:
     if not held_out:
         raise ValueError(f"{folder} has train/ but neither test/ nor val/: data.path={train} holds a share of it out")
     return train, held_out[0]
-
-
-def counterparts(first: Path, second: Path) -> list[Pair]:
-    """Pictures of the same name in both folders, whatever their suffixes; ValueError names one that is alone."""
-    ones, others = by_name(first), by_name(second)
-    for name in sorted(ones.keys() ^ others.keys()):
-        file, there, folder = (ones[name], others, second) if name in ones else (others[name], ones, first)
-        almost = [file for other, file in there.items() if other.casefold() == name.casefold()]
-        unlike = f"; {almost[0].name} is spelled differently" if almost else ""
-        raise ValueError(
-            f"{file} has no picture of its name in {folder} ({len(ones)} pictures in {first}, {len(others)} in "
-            f"{second}){unlike}"
-        )
-    return [(ones[name], others[name]) for name in sorted(ones)]
-
-
-def by_name(folder: Path) -> dict[str, Path]:
-    """Pictures below `folder` by their paths in it without suffixes."""
-    found: dict[str, Path] = {}
-    for file in pictures(folder):
-        name = str(file.relative_to(folder).with_suffix(""))
-        if name in found:
-            raise ValueError(
-                f"{found[name]} and {file} are one name with two suffixes: only one can have a counterpart"
-            )
-        found[name] = file
-    return found

@@ -147,17 +147,20 @@ def public_stamp(stamp: dict[str, Any], target: str) -> dict[str, Any]:
 def inputs(pretrained: Pretrained, count: int) -> tuple[Tensor, ...]:
     """The first latents of seed 0, and the classes in turn where there are any; or pictures of noise to start from."""
     if not isinstance(pretrained, PretrainedGenerator):
-        return (noise(pretrained, count, *started_from(pretrained)[1:]),)
+        return starts(pretrained, count, *started_from(pretrained)[1:])
     latents = pretrained.latents(count)
     if pretrained.num_classes is None:
         return (latents,)
     return latents, torch.arange(count) % pretrained.num_classes
 
 
-def noise(pretrained: FromImages, count: int, height: int, width: int) -> Tensor:
-    """Pictures (count, C, H, W) in [-1, 1] of what the network starts from."""
+def starts(pretrained: FromImages, count: int, height: int, width: int) -> Any:
+    """Pictures (count, C, H, W) in [-1, 1] of noise, and target domains in turn where there are any."""
     shape = (count, started_from(pretrained)[0], height, width)
-    return torch.rand(shape, generator=derived_generator("export", *shape)) * 2 - 1
+    pictures = torch.rand(shape, generator=derived_generator("export", *shape)) * 2 - 1
+    if isinstance(pretrained, PretrainedTranslator) and pretrained.domains:
+        return pictures, torch.arange(count) % len(pretrained.domains)
+    return (pictures,)
 
 
 def started_from(pretrained: FromImages) -> tuple[int, ...]:
@@ -170,7 +173,7 @@ def names(pretrained: Pretrained) -> tuple[list[str], list[str]]:
     if isinstance(pretrained, PretrainedGenerator):
         return ["z", "label"][: 1 if pretrained.num_classes is None else 2], ["images"]
     if isinstance(pretrained, PretrainedTranslator):
-        return ["source"], ["images"]
+        return ["source", "label"][: 2 if pretrained.domains else 1], ["images"]
     if isinstance(pretrained, PretrainedDetector):
         return ["images"], ["scores", "reconstructions"]
     return ["images"], ["mean", "log_variance"] if isinstance(pretrained, PretrainedEncoder) else ["probabilities"]
@@ -188,7 +191,7 @@ def write_and_compare(pretrained: Pretrained, name: str, folder: Path) -> float:
     batches = [inputs(pretrained, count) for count in COMPARED]
     if isinstance(pretrained, PretrainedTranslator) and (name != "pt2" or any_size_in_pt2(pretrained)):
         multiple, (_, height, width) = pretrained.multiple, pretrained.source_shape
-        batches.append((noise(pretrained, COMPARED[-1], height + multiple, width + 2 * multiple),))
+        batches.append(starts(pretrained, COMPARED[-1], height + multiple, width + 2 * multiple))
     difference = torch.stack(
         [
             (one - other).abs().max() / other.abs().max().clamp_min(1)
@@ -244,12 +247,15 @@ def program(pretrained: Pretrained, *, any_size: bool) -> ExportedProgram:
     It is without the stack traces, which name the folders of this computer.
     """
     example = inputs(pretrained, RECORDED)
-    free: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
+    batch: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
+    free = dict(batch)
     if any_size and isinstance(pretrained, PretrainedTranslator):
         multiple, side = pretrained.multiple, max(pretrained.source_shape[-1], 2 * pretrained.multiple)
-        example = (noise(pretrained, RECORDED, side, side),)
+        example = starts(pretrained, RECORDED, side, side)
         free |= {2: multiple * torch.export.Dim("height", min=1), 3: multiple * torch.export.Dim("width", min=1)}
-    exported = torch.export.export(recordable(pretrained), example, dynamic_shapes=tuple(free for _ in example))
+    exported = torch.export.export(
+        recordable(pretrained), example, dynamic_shapes=(free, *(batch for _ in example[1:]))
+    )
     for node in exported.graph.nodes:
         node.meta.pop("stack_trace", None)
     return exported

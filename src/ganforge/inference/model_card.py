@@ -21,6 +21,10 @@ from ganforge.pretrained import (
 
 DATASETS = {
     "ganforge.data.digits.Digits": ("digits", "handwritten digits that scikit-learn ships"),
+    "ganforge.data.coloured_digits.ColouredDigits": (
+        "coloured_digits",
+        "handwritten digits that scikit-learn ships, in ten colours",
+    ),
     "ganforge.data.benchmarks.MNIST": ("ylecun/mnist", "MNIST"),
     "ganforge.data.benchmarks.FashionMNIST": ("zalando-datasets/fashion_mnist", "Fashion-MNIST"),
     "ganforge.data.benchmarks.SVHN": ("ufldl-stanford/svhn", "SVHN"),
@@ -83,7 +87,8 @@ def introduction(pretrained: Pretrained) -> list[str]:
     if isinstance(pretrained, PretrainedEncoder | PretrainedClassifier | PretrainedDetector):
         return [f"{about}, trained with ganforge."]
     start, end = ends(pretrained)
-    return [f"{about}, trained with ganforge: from {start} to {end}."]
+    way = f"between domains of {end}" if pretrained.domains else f"from {start} to {end}"
+    return [f"{about}, trained with ganforge: {way}."]
 
 
 def ends(translator: PretrainedTranslator) -> tuple[str, str]:
@@ -120,6 +125,9 @@ def ranges(pretrained: Pretrained, differences: dict[str, float]) -> list[str]:
             sentences += [f"Of {code('model.pt2')} they are at least {2 * multiple}."]
         else:
             sentences += [f"{code('model.pt2')} takes {width}x{height} alone, which it halves to a single pixel."]
+    if pretrained.domains:
+        names = ", ".join(f"{number} {code(inert(name))}" for number, name in enumerate(pretrained.domains))
+        sentences += [f"Labels (B,) are the domains to translate to: {names}."]
     if pretrained.is_noisy:
         sentences += ["Its noise is dropout, which stays on: a translation depends on a seed. The graphs are without."]
     return [" ".join(sentences)]
@@ -246,6 +254,8 @@ def training(pretrained: Pretrained) -> list[list[str]]:
 def start(pretrained: Pretrained) -> list[list[str]]:
     """Rows: what the network starts from."""
     if isinstance(pretrained, PretrainedTranslator):
+        if pretrained.domains:
+            return [["domains", str(len(pretrained.domains))]]
         return [["direction", " to ".join(ends(pretrained))]]
     if isinstance(pretrained, PretrainedEncoder):
         return [["latent", f"{pretrained.latent_dim} dimensions"]]
@@ -312,8 +322,9 @@ def snippet(file: str, pretrained: Pretrained) -> str:
     if isinstance(pretrained, PretrainedGenerator):
         lines = drawing(pretrained)[file]
     elif isinstance(pretrained, PretrainedTranslator):
+        count = len(pretrained.domains)
         shape = (16, *pretrained.source_shape)
-        lines = starting_from_images(shape, "images", "source", "translator", "translate")[file]
+        lines = starting_from_images(shape, "images", "source", "translator", "translate", count)[file]
     else:
         shape = (16, *pretrained.image_shape)
         made, subject, verb = ("mean, log_variance", "encoder", "encode")
@@ -358,23 +369,38 @@ def drawing(generator: PretrainedGenerator) -> dict[str, list[str]]:
     }
 
 
-def starting_from_images(shape: tuple[int, ...], made: str, name: str, subject: str, verb: str) -> dict[str, list[str]]:
-    """With noise in the place of the user's own pictures; `name` is that of the graph's input."""
+def starting_from_images(
+    shape: tuple[int, ...], made: str, name: str, subject: str, verb: str, domains: int = 0
+) -> dict[str, list[str]]:
+    """With noise in the place of the user's own pictures; `name` is that of the graph's input.
+
+    Of several `domains` the targets are one after the other, or the first one.
+    """
     pictures = f"pictures = torch.rand{shape} * 2 - 1"
+    label = f"arange({shape[0]}) % {domains}" if domains else ""
     return {
         "model.safetensors": [
             "import torch",
             "from ganforge.pretrained import from_pretrained",
             f'{subject} = from_pretrained(".")',
             pictures,
-            f"{made} = {subject}.{verb}(pictures)",
+            f"{made} = {subject}.{verb}(pictures{', target=0' if domains else ''})",
         ],
         "model.onnx": [
             "import numpy, onnxruntime",
             f'pictures = numpy.random.default_rng(0).uniform(-1, 1, {shape}).astype("float32")',
-            f"{made if ',' in made else f'{made},'} = "
-            f'onnxruntime.InferenceSession("model.onnx").run(None, {{"{name}": pictures}})',
+            f'inputs = {{"{name}": pictures}}',
+            *([f'inputs["label"] = numpy.{label}'] if label else []),
+            f'{made if "," in made else f"{made},"} = onnxruntime.InferenceSession("model.onnx").run(None, inputs)',
         ],
-        "model.pt": ["import torch", pictures, f'{made} = torch.jit.load("model.pt")(pictures)'],
-        "model.pt2": ["import torch", pictures, f'{made} = torch.export.load("model.pt2").module()(pictures)'],
+        "model.pt": [
+            "import torch",
+            pictures,
+            f'{made} = torch.jit.load("model.pt")(pictures{label and f", torch.{label}"})',
+        ],
+        "model.pt2": [
+            "import torch",
+            pictures,
+            f'{made} = torch.export.load("model.pt2").module()(pictures{label and f", torch.{label}"})',
+        ],
     }

@@ -1,5 +1,6 @@
 """Pictures that a finished network translates: a single one, all below a folder, or the images of an archive."""
 
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,7 @@ VIEWS = {f"{view.__module__}.{view.__name__}": view for view in View.__subclasse
 """Those that a file of weights may name."""
 WAITING = 8
 """Batches of pictures that wait in memory for others of their size."""
+EVERY_DOMAIN = "all"
 COMPARED, PAIRS_IN_A_ROW, TILE = 16, 4, 128
 """Pictures in comparison.png, and the pixels along the side of each."""
 
@@ -57,6 +59,7 @@ class Request:
     tile: int | None
     seed: int
     device: str
+    target: str | None = None
 
 
 def requested(config: DictConfig) -> Request:
@@ -86,6 +89,17 @@ class Translation:
     batch_size: int
     seed: int
     tile: int | None = None
+    targets: tuple[str | None, ...] = (None,)
+    """What each source is translated to: domains, or None for a network without."""
+
+    @property
+    def folders(self) -> list[str]:
+        """Where translations to each target go, among others: below its name as far as that can be a folder's."""
+        if len(self.targets) == 1:
+            return ["."]
+        names = [re.sub(r"[^\w.-]+", "_", str(target)).strip("._") for target in self.targets]
+        plain = all(names) and len({name.casefold() for name in names}) == len(names)
+        return names if plain else [str(number) for number in range(len(names))]
 
     def read(self, path: Path) -> Tensor:
         """The source (C', H, W) that a picture is, or that the view makes of it."""
@@ -109,12 +123,11 @@ class Translation:
         except (ValueError, TypeError, RuntimeError) as error:
             raise ValueError(f"{error}; size= makes it fit") from error
 
-    def __call__(self, sources: Tensor) -> Tensor:
+    def __call__(self, sources: Tensor, target: str | None = None) -> Tensor:
         """Sources (B, C', H, W) -> images (B, C, H, W); ValueError where memory does not suffice."""
         try:
-            images = self.translator.translate(
-                to_unit_range(sources, torch.float32), self.seed, self.batch_size, self.tile
-            )
+            unit = to_unit_range(sources, torch.float32)
+            images = self.translator.translate(unit, self.seed, self.batch_size, target, self.tile)
             return to_uint8(images.cpu())
         except (RuntimeError, MemoryError) as error:
             if isinstance(error, MemoryError) or "memory" in str(error):
@@ -136,20 +149,24 @@ def translate(request: Request, outputs: Path) -> tuple[Path, str]:
     ValueError, and nothing written, where the request does not suit the network.
     """
     direction = checked_direction(request.direction)
-    source = weights_file(Path(request.run or request.weights or "."), direction)
-    translator = translating(from_pretrained(source, direction), source)
-    translation = prepared(translator, request, source)
-    place, given = outputs / run_name(translator, source), Path(request.input or ".")
+    weights = weights_file(Path(request.run or request.weights or "."), direction)
+    translator = translating(from_pretrained(weights, direction), weights)
+    translation = prepared(translator, request, weights)
+    place, given = outputs / run_name(translator, weights), Path(request.input or ".")
     if given.is_dir():
         folder = Path(request.output or place.with_name(f"{place.name}_{given.resolve().name}"))
-        return folder, translate_folder(translation, given, folder)
+        return folder, translate_pictures(translation, pictures(given), given, folder)
     if not given.is_file():
         raise ValueError(f"input={given}: no such picture, folder or .npz")
     if given.suffix.lower() == ".npz":
         file = output_file(request.output, place, given, ".npz")
         return file, translate_archive(translation, given, file)
+    source = translation.read(given)
+    if len(translation.targets) > 1:
+        folder = Path(request.output or place.with_name(f"{place.name}_{given.stem}"))
+        return folder, translate_pictures(translation, [given], given.parent, folder)
     file = output_file(request.output, place, given, ".png")
-    save_png(file, translation(translation.read(given)[None])[0])
+    save_png(file, translation(source[None], translation.targets[0])[0])
     return file, "the translation"
 
 
@@ -177,7 +194,18 @@ def prepared(translator: PretrainedTranslator, request: Request, source: Path) -
         raise ValueError(f"{source} makes {made} channels of {channels}, and a picture has 1 or 3")
     translator.to(device_of(request.device))
     translator.refuse_tile(request.tile)
-    return Translation(translator, view, channels, request.size, request.batch_size, request.seed, request.tile)
+    targets = targets_of(translator, request.target)
+    return Translation(
+        translator, view, channels, request.size, request.batch_size, request.seed, request.tile, targets
+    )
+
+
+def targets_of(translator: PretrainedTranslator, asked: str | None) -> tuple[str | None, ...]:
+    """The domain that is asked for, or all of them; ValueError where there is none of this name."""
+    if translator.domains and asked in (None, EVERY_DOMAIN) and EVERY_DOMAIN not in translator.domains:
+        return translator.domains
+    translator.number_of(asked)
+    return (asked,)
 
 
 def stored_view(translator: PretrainedTranslator, source: Path) -> tuple[View, int]:
@@ -205,23 +233,30 @@ def run_name(translator: PretrainedTranslator, source: Path) -> str:
 
 
 def translate_archive(translation: Translation, given: Path, file: Path) -> str:
-    """An .npz with `images` (N, H, W, C), and with the labels of the given one."""
+    """An .npz with `images` (N, H, W, C), and with the labels of the given one.
+
+    With several targets `images` are those of the first, then of the second, and so on, and `labels` their numbers.
+    """
     images, labels = read_archive(given)
     first = archived(translation, images[:1])
     height, width = (translation.translator.scale * side for side in first.shape[-2:])
-    shape = (len(images), height, width, translation.translator.image_shape[0])
+    targets = translation.targets
+    if len(targets) > 1:
+        labels = np.arange(len(targets)).repeat(len(images))
+    shape = (len(targets) * len(images), height, width, translation.translator.image_shape[0])
     step = translation.together(first)
     with replacing(file) as opened, zipfile.ZipFile(opened, "w") as archive:
         with archive.open(zipfile.ZipInfo("images.npy"), "w", force_zip64=True) as member:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(member, header)
-            for start in watched(range(0, len(images), step), "translating"):
-                block = translation(archived(translation, images[start : start + step]))
+            blocks = [(target, start) for target in targets for start in range(0, len(images), step)]
+            for target, start in watched(blocks, "translating"):
+                block = translation(archived(translation, images[start : start + step]), target)
                 member.write(block.movedim(1, -1).contiguous().numpy().tobytes())
         if labels is not None:
             with archive.open(zipfile.ZipInfo("labels.npy"), "w") as member:
                 np.lib.format.write_array(member, labels)
-    return f"{len(images):,} images{'' if labels is None else ' with their labels'}"
+    return f"{shape[0]:,} images{'' if labels is None else ' with their labels'}"
 
 
 def archived(translation: Translation, images: np.ndarray) -> Tensor:
@@ -230,13 +265,14 @@ def archived(translation: Translation, images: np.ndarray) -> Tensor:
     return translation.viewed(block if translation.size is None else resized(block, translation.size))
 
 
-def translate_folder(translation: Translation, given: Path, folder: Path) -> str:
-    """`images` with a PNG for each picture below `given`, where it was, and comparison.png: sources and translations.
+def translate_pictures(translation: Translation, files: list[Path], given: Path, folder: Path) -> str:
+    """`images` with a PNG for each of `files`, where it was below `given`, and comparison.png with the first
+    sources and their translations.
 
-    What cannot be read is left out with a warning; ValueError if that is everything.
+    With several targets there is a folder for each in `images`. What cannot be read is left out with a warning;
+    ValueError if that is everything.
     """
-    files = pictures(given)
-    names = png_names(files, given)
+    names, ways = png_names(files, given), list(zip(translation.folders, translation.targets, strict=True))
     count, compared = 0, list[tuple[Path, list[Tensor]]]()
     with whole_folder(folder) as unfinished, ThreadPoolExecutor() as pool:
         for block in by_size(
@@ -244,21 +280,24 @@ def translate_folder(translation: Translation, given: Path, folder: Path) -> str
         ):
             sources = torch.stack([source for _, source in block])
             try:
-                images = translation(sources)
+                made = [translation(sources, target) for _, target in ways]
             except ValueError as error:
                 for file, _ in block:
                     warn(f"{file} is left out: {error}")
                 continue
-            list(pool.map(save_png, [unfinished / "images" / names[file] for file, _ in block], images))
+            for (place, _), images in zip(ways, made, strict=True):
+                list(pool.map(save_png, [unfinished / "images" / place / names[file] for file, _ in block], images))
             count += len(block)
-            for (file, source), image in zip(block[: COMPARED - len(compared)], images, strict=False):
-                compared.append((file, [tile(source), tile(image)]))
+            for (file, source), *translated in zip(block[: COMPARED - len(compared)], *made, strict=False):
+                compared.append((file, [tile(source), *map(tile, translated)]))
         if count == 0:
             raise ValueError(f"none of the {len(files):,} pictures in {given} could be translated")
-        tiles = [one for _, pair in sorted(compared, key=lambda entry: entry[0]) for one in pair]
-        save_png(unfinished / "comparison.png", grid(torch.stack(tiles), 2 * min(PAIRS_IN_A_ROW, len(compared))))
+        tiles = [one for _, row in sorted(compared, key=lambda entry: entry[0]) for one in row]
+        beside = min(PAIRS_IN_A_ROW, len(compared)) if len(ways) == 1 else 1
+        save_png(unfinished / "comparison.png", grid(torch.stack(tiles), beside * (1 + len(ways))))
     left_out = len(files) - count
-    return f"{count:,} translations{f', without the {left_out:,} left out,' if left_out else ''} and comparison.png"
+    without = f", without the {left_out:,} left out," if left_out else ""
+    return f"{len(ways) * count:,} translations{without} and comparison.png"
 
 
 def png_names(files: list[Path], folder: Path) -> dict[Path, Path]:

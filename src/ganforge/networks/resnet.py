@@ -4,27 +4,32 @@ Two stages down, residual blocks at a quarter of the resolution, two stages up. 
 9 at 256.
 """
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from ganforge.layers.initialization import radford_
 from ganforge.layers.normalization import Normalization, normalization2d
 from ganforge.networks.dcgan import doubled, stage
 
+Padding = Literal["reflect", "zeros"]
 
-def reflecting(inputs: int, outputs: int, kernel_size: int, bias: bool) -> nn.Module:
-    """A convolution that keeps the size: beyond the border it sees the image mirrored."""
-    return nn.Conv2d(inputs, outputs, kernel_size, padding=kernel_size // 2, padding_mode="reflect", bias=bias)
+
+def same_size(inputs: int, outputs: int, kernel_size: int, bias: bool, padding: Padding = "reflect") -> nn.Module:
+    """A convolution that keeps the size: beyond the border it sees the image mirrored, or zeros."""
+    return nn.Conv2d(inputs, outputs, kernel_size, padding=kernel_size // 2, padding_mode=padding, bias=bias)
 
 
 class Residual(nn.Module):
     """x + f(x) for x (B, width, H, W), with two convolutions in f and no rectifier after the sum."""
 
-    def __init__(self, width: int, normalization: Normalization) -> None:
+    def __init__(
+        self, width: int, normalization: Normalization, bias: bool = True, padding: Padding = "reflect"
+    ) -> None:
         super().__init__()
-        bias = normalization != "batch"
         self.layers = nn.Sequential(
-            *stage(reflecting(width, width, 3, bias), width, normalization),
-            reflecting(width, width, 3, bias),
+            *stage(same_size(width, width, 3, bias, padding), width, normalization),
+            same_size(width, width, 3, bias, padding),
             normalization2d(normalization, width),
         )
 
@@ -63,13 +68,13 @@ class Generator(nn.Module):
             return stage(layer, outputs, normalization)
 
         self.layers = nn.Sequential(
-            *stage(reflecting(source_channels, fine, 7, bias), fine, normalization),
+            *stage(same_size(source_channels, fine, 7, bias), fine, normalization),
             *halving(fine, middle),
             *halving(middle, coarse),
-            *(Residual(coarse, normalization) for _ in range(blocks)),
+            *(Residual(coarse, normalization, bias) for _ in range(blocks)),
             *doubling(coarse, middle),
             *doubling(middle, fine),
-            reflecting(fine, channels, 7, bias=True),
+            same_size(fine, channels, 7, bias=True),
             nn.Tanh(),
         )
         radford_(self)

@@ -10,7 +10,8 @@ from ganforge.regularizers.regularizer import Regularizer
 class Classification(Regularizer):
     """-L_C (equation 3): both players want the images to be of their classes, in nats.
 
-    The discriminator learns it from real images and, with `on_fakes` as in the paper, from fakes as well.
+    The discriminator learns it from real images and, with `on_fakes` as in the paper, from fakes as well. The class of
+    a fake is the one that it was drawn for.
     """
 
     def __init__(self, weight: float = 1.0, interval: int = 1, on_fakes: bool = True) -> None:
@@ -18,12 +19,16 @@ class Classification(Regularizer):
         self.on_fakes = on_fakes
 
     def discriminator(self, turn: Turn) -> Tensor:
-        real = self.cost(turn.real(), turn)
-        return self.weight * (real + self.cost(turn.fake(), turn) if self.on_fakes else real)
+        real = cost(turn.real(), turn.batch.labels)
+        return self.weight * (real + self.of_fakes(turn) if self.on_fakes else real)
 
     def generator(self, turn: Turn) -> Tensor:
-        return self.weight * self.cost(turn.fake(), turn)
+        return self.weight * self.of_fakes(turn)
 
-    def cost(self, verdict: Verdict, turn: Turn) -> Tensor:
-        assert verdict.classes is not None and turn.batch.labels is not None, "condition=auxiliary has both"
-        return cross_entropy(verdict.classes.float(), turn.batch.labels)
+    def of_fakes(self, turn: Turn) -> Tensor:
+        return cost(turn.fake(), turn.drawn.inputs.label)
+
+
+def cost(verdict: Verdict, labels: Tensor | None) -> Tensor:
+    assert verdict.classes is not None and labels is not None, "condition=auxiliary has both"
+    return cross_entropy(verdict.classes.float(), labels)

@@ -20,7 +20,7 @@ from ganforge.randomness import derived_generator, derived_seed
 from ganforge.sampling.sampler import Sampler
 from ganforge.sampling.standing import BATCHES, IMAGES, batch_norms, with_standing_statistics
 from ganforge.scoring.drawing import Drawing
-from ganforge.scoring.translation import Translation
+from ganforge.scoring.translation import DomainTranslation, Translation
 
 BLOCK = 250
 Statistics = Literal["running", "standing"]
@@ -82,6 +82,9 @@ class Evaluator:
             reference, comparison = comparison, reference
         if data.held_out_sources is not None:
             self.translation = Translation(data, self.extractor, self.images)
+        elif sampler is not None and sampler.latent is None:
+            self.translation = DomainTranslation(data, self.extractor, self.images)
+        if self.translation is not None:
             self.images = len(self.translation.sources)
         self.stamp = self._stamp(data, reference.images)
         real = self._real_features(reference.images, device)
@@ -93,12 +96,12 @@ class Evaluator:
         likely = self._real_features(compared.images, device)
         self.real_scores = self.score(likely)
         if sampler is not None and sampler.latent is not None:
-            drawing = Drawing(sampler, self.extractor, self.images, self.seed, data.train_split.labels)
-            logits, labels = real.logits, reference.labels
-            if self.reference == "train":
-                logits, labels = likely.logits, compared.labels
-            self.real_scores |= drawing.scores_of_real(logits, labels)
-            self.drawing = drawing
+            self.drawing = Drawing(sampler, self.extractor, self.images, self.seed, data.train_split.labels)
+        logits, labels = real.logits, reference.labels
+        if self.reference == "train":
+            logits, labels = likely.logits, compared.labels
+        for asked in (self.drawing, self.translation):
+            self.real_scores |= {} if asked is None else asked.scores_of_real(logits, labels)
         self.copied_scores = {}
         if self.translation is not None:
             copies, numbers = self.translation.copies(reference.images.shape[1]), self.numbers()
