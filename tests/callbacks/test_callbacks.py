@@ -174,11 +174,11 @@ def test_fakes_of_all_processes_are_scored_once_in_the_order_of_their_latents() 
 def test_one_process_fills_the_cache_and_the_others_read_it(rank: int, expected: list[str]) -> None:
     happened: list[str] = []
     evaluator: Any = SimpleNamespace(
-        prepare=lambda *_: happened.append("prepare"), statistics="running", sample_from="ema"
+        prepare=lambda *_: happened.append("prepare"), statistics="running", sample_from="ema", stamp={}
     )
     strategy = SimpleNamespace(barrier=lambda: happened.append("barrier"))
     trainer: Any = SimpleNamespace(is_global_zero=rank == 0, strategy=strategy, datamodule=None)
-    module: Any = SimpleNamespace(device=torch.device("cpu"), sampler=lambda _: None)
+    module: Any = SimpleNamespace(device=torch.device("cpu"), sampler=lambda _: None, stamp=dict)
     Evaluation(8, evaluator, "run").on_fit_start(trainer, module)
     assert happened == expected
 

@@ -51,7 +51,7 @@ def archive(folder: Path) -> Arrays:
 
 def test_labelled_images_are_shown_over_and_over_with_their_own_labels(tmp_path: Path) -> None:
     data = archive(tmp_path)
-    shown = data._shown(frozenset({"labels"}), torch.device("cpu"))
+    shown = data._shown(frozenset({"labelled"}), torch.device("cpu"))
     assert shown["split"].labels is None
     loaders = [
         RoundLoader(**shown, batch_size=8, turns=2, start=0, seed=0, rank=rank, ranks=2, flip=True) for rank in (0, 1)
@@ -77,4 +77,4 @@ def test_folders_name_their_classes(tmp_path: Path) -> None:
     described = DESCRIBED | {"image_size": 4, "channels": 1, "batch_size": 1}
     data = Folder(path=str(tmp_path), cache=str(tmp_path), held_out=0.5, memory_gib=1.0, **described)
     data.load_splits()
-    assert data.class_names == ["ant", "zebra"]
+    assert data.class_names == ("ant", "zebra")

@@ -15,7 +15,7 @@ REFUSED = {
     "endless range": ("-m seed=range(0,inf)", "seed=range(0,inf) has no end"),
     "range without steps": ("-m seed=range(0,2,0)", "seed=range(0,2,0): range() arg 3 must not be zero"),
     "interval": ("-m optimizer.generator.lr=interval(0,1)", "is for src/search.py"),
-    "glob that finds nothing": ("-m loss=glob(x*)", "finds no option (there are: dragan, "),
+    "glob that finds nothing": ("-m loss=glob(x*)", "finds no option (there are: content, dragan, "),
     "glob of a key": ("-m seed=glob(*)", "seed is no group"),
     "several values": ("seed=1,2", "seed=1,2 names several values: add -m to run them all (a list is seed=[1,2])"),
     "several paths": ("data.path=a,b", "(a path with a comma is quoted twice: 'data.path=\"...\"')"),

@@ -386,7 +386,7 @@ class InMemoryData(LightningDataModule):
         if "pairs" in needs:
             return {"split": resident(self.stored, device), "view": self.view}
         split = resident(self.stored._replace(sources=None), device)
-        if "labels" in needs:
+        if "labelled" in needs:
             labelled = split if self.chosen is None else resident(self.stored.at(self.chosen), device)
             return {"split": split._replace(labels=None), "labelled": labelled}
         if "sources" not in needs:

@@ -21,7 +21,7 @@ class SemiSupervisedGAN(GANModule):
     not: what the others are good for shows beside it.
     """
 
-    needs: ClassVar = frozenset({"labels"})
+    needs: ClassVar = frozenset({"labels", "labelled"})
     averages: ClassVar = {"averaged": "generator", "averaged_discriminator": "discriminator"}
     averaged_discriminator: nn.Module
 

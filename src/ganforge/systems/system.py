@@ -48,7 +48,7 @@ class System(LightningModule):
     goes_with: ClassVar[str]
     """Choices of `model=` and `loss=` for this system, in words."""
     needs: ClassVar[frozenset[str]] = frozenset()
-    """What it needs of the data's `gives`."""
+    """What it needs of the data's `gives`; "labelled": labelled images beside those of a batch."""
     drawing: ClassVar[dict[str, str]] = {"ema": "averaged", "live": "generator"}
     """Where the weights are of what draws, the averaged ones and those of the last turn; none where nothing draws."""
     refused_precisions: ClassVar[dict[str, str]] = {}
