@@ -91,10 +91,10 @@ def test_private_names_of_libraries_are_in_compat_alone(path: Path) -> None:
 
 
 def test_packages_have_empty_init_files() -> None:
+    """All but the one that users import."""
     packages = [path for path in (SOURCE / "ganforge").rglob("*") if path.is_dir() and any(path.glob("*.py"))]
-    assert packages
-    for package in packages:
-        assert (package / "__init__.py").read_text() == ""
+    filled = {package.name for package in packages if (package / "__init__.py").read_text()}
+    assert filled == {"pretrained"}
 
 
 def test_there_is_no_circle() -> None:

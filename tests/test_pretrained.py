@@ -30,14 +30,13 @@ from ganforge.networks import (
     vae,
 )
 from ganforge.pretrained import (
-    ARGUMENTS_LIMIT,
-    PIXELS_TOGETHER,
-    TOGETHER,
     PretrainedEncoder,
     PretrainedGenerator,
     PretrainedTranslator,
     from_pretrained,
 )
+from ganforge.pretrained.reading import ARGUMENTS_LIMIT
+from ganforge.pretrained.translator import PIXELS_TOGETHER, TOGETHER
 from ganforge.sampling.latent import Latent
 
 NETWORKS = {
@@ -403,7 +402,7 @@ def test_tiles_are_the_whole(tmp_path: Path, name: str, size: tuple[int, int], m
         torch.testing.assert_close(translator.translate(sources, tile=tile), whole, rtol=0, atol=1e-5)
         assert max(seen) <= tile + 2 * translator.network.reaches[0]
         seen.clear()
-    monkeypatch.setattr("ganforge.pretrained.PIXELS_AT_ONCE", 1000)
+    monkeypatch.setattr("ganforge.pretrained.translator.PIXELS_AT_ONCE", 1000)
     monkeypatch.setattr("ganforge.sampling.tiles.PIXELS_AT_ONCE", 1000)
     monkeypatch.setattr("ganforge.sampling.tiles.SMALLEST_TILE", 20)
     torch.testing.assert_close(translator.translate(sources), whole, rtol=0, atol=1e-5)
