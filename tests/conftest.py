@@ -68,6 +68,11 @@ OWN_LOSS = {"vae": "elbo", "vae_conv": "elbo", "f_anogan": "izi_f", "srresnet": 
 ADVERSARIAL = [loss for loss in LOSSES if loss not in OWN_LOSS.values()]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole trainings first: at the end, one would keep all other workers waiting."""
+    items.sort(key=lambda item: "test_science" not in item.nodeid)
+
+
 def pytest_collection_finish() -> None:
     """Whatever was imported stays: no later collection of garbage looks at it again."""
     gc.collect()
