@@ -69,8 +69,8 @@ ADVERSARIAL = [loss for loss in LOSSES if loss not in OWN_LOSS.values()]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole trainings first: at the end, one would keep all other workers waiting."""
-    items.sort(key=lambda item: "test_science" not in item.nodeid)
+    """Those that take minutes first: at the end, one would keep all other workers waiting."""
+    items.sort(key=lambda item: not item.path.stem.endswith(("science", "gpu", "platforms", "fuzz_command_lines")))
 
 
 def pytest_collection_finish() -> None:
