@@ -61,6 +61,8 @@ def trained(words: str, images: int, folder: Path) -> dict[str, Any]:
     words_now = [f"resume={folder}"] if folder.exists() else [*start, f"hydra.run.dir={folder}"]
     command = [sys.executable, str(ROOT / "src" / "train.py"), *words_now]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode > 128:
+        sys.exit(f"{folder.name} was stopped by a signal: the same command goes on")
     records = folder / "metrics.jsonl"
     lines = records.read_text().splitlines() if records.exists() else []
     return json.loads(lines[-1]) if lines else {"ended": (done.stderr or done.stdout).strip().splitlines()[-1]}
