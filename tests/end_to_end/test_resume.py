@@ -39,7 +39,7 @@ FAULTS = {
 AUTOENCODER = [*TINY["vae"], *SMALL[len(TINY["mlp"]) :], "callbacks.bounds.images=20"]
 FAULTS_OF_AN_AUTOENCODER = {
     "in a turn": ("ganforge.systems.vae:VAE.terms", 70, "SIGKILL"),
-    "between the bounds and their checkpoint": ("ganforge.callbacks.bounds:append_line", 2, "SIGKILL+"),
+    "between the bounds and their checkpoint": ("ganforge.callbacks.bounds:write", 2, "SIGKILL+"),
     "told to stop in an evaluation, after the bounds": FAULTS["told to stop in an evaluation"],
     "told to stop while bounds are computed": ("ganforge.callbacks.bounds:log_mean_exp", 7, "SIGTERM"),
 }
@@ -122,7 +122,7 @@ def test_a_struck_classifier_goes_on_to_the_same_end(tmp_path: Path) -> None:
     for name, fault in {
         "first": (turn, 1, "SIGKILL"),
         "later": (turn, 130, "SIGKILL"),
-        "error": ("ganforge.callbacks.test_error:append_line", 2, "SIGKILL+"),
+        "error": ("ganforge.callbacks.test_error:write", 2, "SIGKILL+"),
     }.items():
         assert struck_and_resumed(whole, tmp_path / name, words, fault) == -signal.SIGKILL
 

@@ -33,6 +33,11 @@ class Evaluation:
     by: str
 
 
+def lines_by(run: Path, by: str) -> list[dict[str, Any]]:
+    """The lines of a run's `metrics.jsonl` that `by` added, in their order."""
+    return [line for line in read_lines(run / RECORDS) if line.get("by") == by]
+
+
 def order(score: float, mode: str) -> tuple[bool, float]:
     """A key that sorts the best score first; what is not a number comes last."""
     return math.isnan(score), -score if mode == "max" else score

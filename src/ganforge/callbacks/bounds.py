@@ -10,13 +10,12 @@ from lightning import Trainer
 from torch import Tensor
 
 from ganforge.artifacts.evaluations import RECORDS
-from ganforge.artifacts.records import append_line
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
 from ganforge.callbacks.interruption import raise_if_interrupted
+from ganforge.callbacks.measured import about, write
 from ganforge.interfaces import Batch, Count
 from ganforge.losses.elbo import log_mean_exp
-from ganforge.metrics.fingerprint import fingerprint
 from ganforge.randomness import derived_generator
 from ganforge.systems.vae import VAE
 
@@ -54,10 +53,8 @@ class Bounds(Periodic):
         nats = {name: torch.cat([one[name] for one in of_each]).mean().item() for name in of_each[0]}
         scores = {f"{name}_{module.elbo.name}": value for name, value in nats.items()}
         scores |= {f"bits_{name}": -value / (images[0].numel() * math.log(2)) for name, value in scores.items()}
-        for logger in trainer.loggers:
-            logger.log_metrics({f"scores/{name}": value for name, value in scores.items()}, clock)
-        stamp = self._stamp(trainer.datamodule, images) | module.averaged.likelihood.describe()
-        append_line(self.records, {"images_seen": clock, "scores": scores, "stamp": stamp, "by": BY})
+        stamp = about(trainer.datamodule, images) | {"seed": self.seed} | module.averaged.likelihood.describe()
+        write({"images_seen": clock, "scores": scores, "stamp": stamp, "by": BY}, self.records, trainer)
 
     def _bounds(self, trainer: Trainer, module: VAE, images: Tensor) -> Iterator[dict[str, Tensor]]:
         """Every bound of a few images at a time, in nats, each (B,)."""
@@ -73,13 +70,3 @@ class Bounds(Periodic):
             weights = log_likelihood + q.log_ratio(noise)
             bounds = {"elbo": log_likelihood.mean(0) - q.divergence().sum(1)}
             yield bounds | {f"iwae_{count}": log_mean_exp(weights, count) for count in self.samples}
-
-    def _stamp(self, data: Any, images: Tensor) -> dict[str, Any]:
-        return {
-            "data": f"{data.name}:{fingerprint(images)}",
-            "split": data.split_name,
-            "real_images": len(images),
-            "image_size": images.shape[-1],
-            "weights": "ema",
-            "seed": self.seed,
-        }

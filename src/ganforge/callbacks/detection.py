@@ -7,12 +7,12 @@ from lightning import Trainer
 
 from ganforge.artifacts.evaluations import RECORDS
 from ganforge.artifacts.images import grid, save_png
-from ganforge.artifacts.records import append_line
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.evaluation import stoppable
 from ganforge.callbacks.health import refuse_divergence
+from ganforge.callbacks.measured import write
 from ganforge.callbacks.samples import SAMPLES
-from ganforge.interfaces import Count
+from ganforge.interfaces import Count, to_unit_range
 from ganforge.scoring.detection import BLOCK, HeldOut, detected
 from ganforge.systems.pictures import in_rows
 from ganforge.systems.system import System
@@ -37,18 +37,18 @@ class Detection(Periodic):
 
     def due(self, trainer: Trainer, module: System) -> None:
         refuse_divergence(module)
-        detector, data = module.detector(), trainer.datamodule
-        if not trainer.is_global_zero or data.held_out_anomalies is None or detector is None:
+        data = trainer.datamodule
+        if not trainer.is_global_zero or data.held_out_anomalies is None:
             return
+        detector = module.detector()
+        assert detector is not None
         held_out, weight, clock = HeldOut(data), next(detector.parameters()), module.progress.images_seen
         blocks = stoppable(held_out.blocks(), trainer, module) if trainer.world_size == 1 else held_out.blocks()
         scores = torch.cat([detected(detector, images, weight).scores for images in blocks])
         record = held_out.record(scores, detector, clock)
-        for logger in trainer.loggers:
-            logger.log_metrics({f"scores/{name}": value for name, value in record["scores"].items()}, clock)
-        append_line(self.folder / RECORDS, record)
+        write(record, self.folder / RECORDS, trainer)
         anomalies = held_out.images[held_out.normal_count :: max(1, (len(scores) - held_out.normal_count) // SHOWN)]
         anomalies = anomalies[: min(SHOWN, BLOCK)]
         made = detected(detector, anomalies, weight).reconstructions
-        rows = in_rows(anomalies.float() / 127.5 - 1, made)
+        rows = in_rows(to_unit_range(anomalies, torch.float32), made)
         save_png(self.folder / SAMPLES / f"{clock:09d}_anomalies.png", grid(rows.flatten(0, 1), columns=rows.shape[1]))

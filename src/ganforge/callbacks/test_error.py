@@ -6,9 +6,9 @@ from typing import Any
 from lightning import Trainer
 
 from ganforge.artifacts.evaluations import RECORDS
-from ganforge.artifacts.records import append_line
 from ganforge.callbacks.clock import Periodic
 from ganforge.callbacks.health import refuse_divergence
+from ganforge.callbacks.measured import about, write
 from ganforge.interfaces import Batch, Count
 from ganforge.metrics.fingerprint import fingerprint
 from ganforge.systems.semi_supervised import SemiSupervisedGAN
@@ -40,9 +40,7 @@ class TestError(Periodic):
             return
         data, clock = trainer.datamodule, module.progress.images_seen
         scores = {"test_error": test_error(module, data.held_out_split)}
-        for logger in trainer.loggers:
-            logger.log_metrics({f"scores/{name}": value for name, value in scores.items()}, clock)
-        append_line(self.records, {"images_seen": clock, "scores": scores, "stamp": stamp(data), "by": BY})
+        write({"images_seen": clock, "scores": scores, "stamp": stamp(data), "by": BY}, self.records, trainer)
 
 
 def test_error(module: SemiSupervisedGAN, split: Batch) -> float:
@@ -55,14 +53,8 @@ def test_error(module: SemiSupervisedGAN, split: Batch) -> float:
 
 
 def stamp(data: Any) -> dict[str, Any]:
-    images = data.held_out_split.images
     count = len(data.train_split.images) if data.chosen is None else len(data.chosen)
-    return {
-        "data": f"{data.name}:{fingerprint(images)}",
-        "split": data.split_name,
-        "real_images": len(images),
-        "image_size": images.shape[-1],
-        "weights": "ema",
+    return about(data, data.held_out_split.images) | {
         "labels": count,
         "labels_seed": None if data.chosen is None else data.labels_seed,
         "labelled": "all" if data.chosen is None else fingerprint(data.chosen),

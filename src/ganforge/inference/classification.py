@@ -21,7 +21,7 @@ from ganforge.data.arrays import read_archive
 from ganforge.data.folder import pictures
 from ganforge.data.module import resized
 from ganforge.inference.pictures import device_of, output_file, readable, refuse_other_devices, with_channels
-from ganforge.inference.requests import typed
+from ganforge.inference.requests import refuse_unclear_network, typed
 from ganforge.interfaces import to_unit_range
 from ganforge.pretrained import PretrainedClassifier, classifier_file, from_pretrained, known_as
 from ganforge.process.terminal import watched
@@ -57,8 +57,7 @@ class Answer:
 def requested(config: DictConfig) -> Request:
     """The request that a configuration makes; ValueError names a key whose value makes no sense."""
     request = typed(config, Request)
-    if (request.run is None) == (request.weights is None):
-        raise ValueError("say which network: run=<a run folder>, or weights=<a .safetensors file>")
+    refuse_unclear_network(request.run, request.weights)
     if request.input is None:
         raise ValueError("say what to classify: input=<a picture, a folder of pictures, or an .npz>")
     refuse_other_devices(request.device)

@@ -20,7 +20,7 @@ from ganforge.data.folder import pictures
 from ganforge.data.module import resized
 from ganforge.detection.detectors import Inversion
 from ganforge.inference.pictures import device_of, readable, refuse_other_devices, with_channels
-from ganforge.inference.requests import typed
+from ganforge.inference.requests import refuse_unclear_network, typed
 from ganforge.inference.translation import PAIRS_IN_A_ROW, png_names, tile
 from ganforge.interfaces import to_unit_range
 from ganforge.metrics.detection import auroc
@@ -73,8 +73,7 @@ class Found(NamedTuple):
 def requested(config: DictConfig) -> Request:
     """The request that a configuration makes; ValueError names a key whose value makes no sense."""
     request = typed(config, Request)
-    if (request.run is None) == (request.weights is None):
-        raise ValueError("say which network: run=<a run folder>, or weights=<a .safetensors file>")
+    refuse_unclear_network(request.run, request.weights)
     if request.input is None and request.run is None:
         raise ValueError("say what to look at: input=<a picture, a folder of pictures, or an .npz>")
     refuse_other_devices(request.device)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from ganforge.artifacts.evaluations import RECORDS
+from ganforge.artifacts.evaluations import RECORDS, lines_by
 from ganforge.artifacts.files import replacing
 from ganforge.artifacts.folders import whole_folder
 from ganforge.artifacts.images import grid, save_png
@@ -132,8 +132,7 @@ def evaluation(records: Path, facts: dict[str, Any]) -> dict[str, Any] | None:
 
 def measured_by(what: str, source: Path, images_seen: int) -> dict[str, Any] | None:
     """The line that another callback than the evaluation wrote at this moment of the training."""
-    records = (source if source.is_dir() else source.parent) / RECORDS
-    lines = [line for line in read_lines(records) if line.get("by") == what]
+    lines = lines_by(source if source.is_dir() else source.parent, what)
     return next((line for line in lines if line.get("images_seen") == images_seen), None)
 
 

@@ -17,7 +17,7 @@ from ganforge.artifacts.tensors import save_tensors
 from ganforge.inference.directions import COLUMNS, PLACES, SAMPLES, principal_components, steepest, traverses
 from ganforge.inference.interpolation import WAYS, loop
 from ganforge.inference.projection import STARTS, STEPS, project
-from ganforge.inference.requests import typed
+from ganforge.inference.requests import refuse_unclear_network, typed
 from ganforge.inference.styles import SPACES, has_styles, mixing_table, seen_from, styles_of
 from ganforge.pretrained import (
     BLOCK,
@@ -61,8 +61,7 @@ def requested(config: DictConfig) -> Request:
     """The request that a configuration makes; ValueError names a key whose value makes no sense."""
     labels = config.labels
     request = typed(config, Request, labels=[labels] if isinstance(labels, int) else labels)
-    if (request.run is None) == (request.weights is None):
-        raise ValueError("say which generator: run=<a run folder>, or weights=<a .safetensors file>")
+    refuse_unclear_network(request.run, request.weights, "generator")
     if request.count < 1 or request.first < 0:
         raise ValueError(f"count={request.count} must be at least 1, and first={request.first} at least 0")
     if request.directions < 0:

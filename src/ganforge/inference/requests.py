@@ -23,6 +23,12 @@ def typed(config: DictConfig, kind: type[R], **replaced: Any) -> R:
     return request
 
 
+def refuse_unclear_network(run: str | None, weights: str | None, kind: str = "network") -> None:
+    """ValueError where neither or both of them are named."""
+    if (run is None) == (weights is None):
+        raise ValueError(f"say which {kind}: run=<a run folder>, or weights=<a .safetensors file>")
+
+
 def checked_direction(value: Any) -> Direction | None:
     """What `direction=` says; ValueError where it is none."""
     known: tuple[Direction, ...] = get_args(Direction)

@@ -21,7 +21,7 @@ from ganforge.data.folder import pictures
 from ganforge.data.module import resized
 from ganforge.data.views import View
 from ganforge.inference.pictures import device_of, output_file, readable, refuse_other_devices, with_channels
-from ganforge.inference.requests import checked_direction, typed
+from ganforge.inference.requests import checked_direction, refuse_unclear_network, typed
 from ganforge.interfaces import to_unit_range
 from ganforge.pretrained import (
     Pretrained,
@@ -65,8 +65,7 @@ class Request:
 def requested(config: DictConfig) -> Request:
     """The request that a configuration makes; ValueError names a key whose value makes no sense."""
     request = typed(config, Request)
-    if (request.run is None) == (request.weights is None):
-        raise ValueError("say which network: run=<a run folder>, or weights=<a .safetensors file>")
+    refuse_unclear_network(request.run, request.weights)
     if request.input is None:
         raise ValueError("say what to translate: input=<a picture, a folder of pictures, or an .npz>")
     checked_direction(request.direction)

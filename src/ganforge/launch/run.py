@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ganforge.artifacts.checkpoints import Checkpoint, newest
-from ganforge.artifacts.evaluations import RECORDS, RESCORED, best_of_training, training_lines
+from ganforge.artifacts.evaluations import RECORDS, RESCORED, best_of_training, lines_by, training_lines
 from ganforge.artifacts.files import replacing
 from ganforge.artifacts.records import append_line, leaves, read_lines, replace_lines, write_json
 from ganforge.callbacks.status import Status
@@ -154,7 +154,7 @@ def show_summary(config: DictConfig, job: Job) -> float | None:
         last = training_lines(folder)[-1]
         moments = {f"best, {best['images_seen']:,}": best["scores"], f"last, {last['images_seen']:,}": last["scores"]}
         console.print(score_table(best, moments))
-    if errors := [line for line in read_lines(folder / RECORDS) if line.get("by") == "test_error"]:
+    if errors := lines_by(folder, "test_error"):
         error, stamp = errors[-1]["scores"]["test_error"], errors[-1]["stamp"]
         console.print(f"test error {error:.2%} of {stamp['real_images']:,} images, with {stamp['labels']:,} labels")
     if (detection := last_record(folder)) is not None:

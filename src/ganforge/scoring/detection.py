@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganforge.artifacts.evaluations import RECORDS
-from ganforge.artifacts.records import read_lines
+from ganforge.artifacts.evaluations import lines_by
 from ganforge.data.module import InMemoryData
 from ganforge.detection.detectors import Anomalies, Detector
 from ganforge.interfaces import to_unit_range
@@ -54,7 +53,7 @@ class HeldOut:
 
 def last_record(run: Path) -> dict[str, Any] | None:
     """The line of the last moment that was measured while training: no better one is looked for."""
-    lines = [line for line in read_lines(run / RECORDS) if line.get("by") == BY]
+    lines = lines_by(run, BY)
     return lines[-1] if lines else None
 
 
