@@ -1,7 +1,7 @@
 """Images from a folder, of any format, mode, size and aspect."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -97,7 +97,7 @@ class PictureData(InMemoryData):
         """For each part one tensor (N, C, H, W) uint8 for each of its shapes."""
         shapes = [[(len(part.items), *shape) for shape in part.shapes] for part in parts]
         size = sum(math.prod(shape) for of_part in shapes for shape in of_part)
-        room = np.empty if size <= self.memory_gib * 2**30 else self.mapped
+        room = self.room(size)
         found = []
         with ThreadPoolExecutor() as pool:
             for part, of_part in zip(parts, shapes, strict=True):
@@ -108,7 +108,11 @@ class PictureData(InMemoryData):
                 found.append([torch.from_numpy(array) for array in arrays])
         return found
 
-    def mapped(self, shape: tuple[int, ...], kind: type) -> np.ndarray:
+    def room(self, size: int) -> Callable[[tuple[int, ...], type], np.ndarray]:
+        """What makes arrays, of `size` bytes together: in memory, or on disk where they are too large."""
+        return np.empty if size <= self.memory_gib * 2**30 else self._mapped
+
+    def _mapped(self, shape: tuple[int, ...], kind: type) -> np.ndarray:
         if 0 in shape:
             return np.empty(shape, kind)
         place = next(folder for folder in (self.cache, *self.cache.parents) if folder.is_dir())

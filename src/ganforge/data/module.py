@@ -212,9 +212,8 @@ class InMemoryData(LightningDataModule):
     stored apart.
 
     With `normal`, a class or some, all others are left out of both splits: what is held out of them are the
-    `held_out_anomalies`.
-    `held_out_identities` (N,) are numbers: of
-    held-out images with the same one, each is the counterpart of the others in its own class.
+    `held_out_anomalies`. `held_out_identities` (N,) are numbers: of held-out images with the same one, each is the
+    counterpart of the others in its own class.
 
     With `jitter` training images are loaded so many pixels larger and cut to their size anywhere when they are shown
     (Isola et al. 2017, appendix 6.2); `train_split` and `train_sources` are then their centres.

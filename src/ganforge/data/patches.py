@@ -1,5 +1,6 @@
 """Squares cut out of pictures at their own resolution, as super-resolution is trained on."""
 
+import math
 from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
@@ -51,17 +52,13 @@ class Patches(PictureData):
                 f"none of the {len(files)} pictures of {self.name} that are read has {side}x{side} pixels, which is "
                 "data.image_size with data.jitter: choose less"
             )
-        array, filled = self.room(shape), 0
+        array, filled = self.room(math.prod(shape))(shape, np.uint8), 0
         for file, (rows, columns) in zip(files, counts, strict=True):
             whole = read_whole_image(file, self.channels)[:, : rows * side, : columns * side]
             cut = whole.unflatten(1, (rows, side)).unflatten(3, (columns, side)).permute(1, 3, 0, 2, 4).flatten(0, 1)
             array[filled : filled + len(cut)] = cut.numpy()
             filled += len(cut)
         return torch.from_numpy(array)
-
-    def room(self, shape: tuple[int, ...]) -> np.ndarray:
-        fits = int(np.prod(shape)) <= self.memory_gib * 2**30
-        return np.empty(shape, np.uint8) if fits else self.mapped(shape, np.uint8)
 
 
 class Photographs(Patches):

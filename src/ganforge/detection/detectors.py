@@ -138,15 +138,15 @@ class Inversion(Detector):
         self.weight = 0.0 if discriminator is None else weight
 
     def forward(self, images: Tensor) -> Anomalies:
+        features = None if self.discriminator is None else self.discriminator(images).features.detach()
         with torch.enable_grad():
-            found = [self._from(start, images) for start in self.starts]  # type: ignore[union-attr]
+            found = [self._from(start, images, features) for start in self.starts]  # type: ignore[union-attr]
         scores, made = (torch.stack(parts) for parts in zip(*found, strict=True))
         best = scores.argmin(0)
         return Anomalies(scores.amin(0), made[best, torch.arange(len(images), device=best.device)])
 
-    def _from(self, start: Tensor, images: Tensor) -> Anomalies:
+    def _from(self, start: Tensor, images: Tensor, features: Tensor | None) -> Anomalies:
         z = start.expand(len(images), -1).clone().requires_grad_()
-        features = None if self.discriminator is None else self.discriminator(images).features.detach()
         optimizer = torch.optim.Adam([z], self.learning_rate)
         for _ in range(self.steps):
             optimizer.zero_grad()
